@@ -1,0 +1,3 @@
+module skep/state
+
+go 1.26
