@@ -1,0 +1,51 @@
+package keys
+
+import (
+	"crypto/ecdh"
+	"encoding/base64"
+	"fmt"
+)
+
+// WireGuardKey is a Curve25519 private key, or a pre-shared key, as WireGuard
+// takes it: 32 bytes, written in standard base64.
+type WireGuardKey [32]byte
+
+// WireGuard derives the private key of owner (a host or a roaming peer) for an
+// epoch. Epochs start at 0.
+func (s Seed) WireGuard(owner string, epoch int) WireGuardKey {
+	var key WireGuardKey
+	copy(key[:], s.derive(fmt.Sprintf("wireguard/%s/%d", owner, epoch), len(key)))
+	// Clamping as in RFC 7748 §5; WireGuard does it too, and a key that is
+	// clamped already is shown unchanged by `wg show`.
+	key[0] &= 248
+	key[31] = key[31]&127 | 64
+	return key
+}
+
+// PreSharedKey derives the key that the pair a, b mixes into its handshakes.
+// The order of a and b does not matter.
+func (s Seed) PreSharedKey(a, b string, epoch int) WireGuardKey {
+	if b < a {
+		a, b = b, a
+	}
+	var key WireGuardKey
+	copy(key[:], s.derive(fmt.Sprintf("preshared/%s/%s/%d", a, b, epoch), len(key)))
+	return key
+}
+
+// Public is the public half of a private key.
+func (k WireGuardKey) Public() WireGuardKey {
+	private, err := ecdh.X25519().NewPrivateKey(k[:])
+	if err != nil {
+		// X25519 takes any 32 bytes; the array guarantees the length.
+		panic(fmt.Sprintf("read WireGuard key: %v", err))
+	}
+	return WireGuardKey(private.PublicKey().Bytes())
+}
+
+// Base64 is the key in the form of wg(8). It is a method of its own name, and
+// not String, so that no formatting verb prints a private key by accident.
+func (k WireGuardKey) Base64() string { return base64.StdEncoding.EncodeToString(k[:]) }
+
+// String hides the key.
+func (WireGuardKey) String() string { return "[WireGuard key]" }
