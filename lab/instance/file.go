@@ -35,20 +35,36 @@ func Lock(path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("lock %q: %w", path, err)
 	}
+	for {
+		f, err := lockedFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("lock %q: %w", path, err)
+		}
+		// The one who held it may have removed it: then the lock that was got
+		// is on a file that nobody else will find.
+		held, heldErr := f.Stat()
+		named, namedErr := os.Stat(path)
+		if heldErr == nil && namedErr == nil && os.SameFile(held, named) {
+			return func() { _ = f.Close() }, nil
+		}
+		_ = f.Close()
+	}
+}
+
+func lockedFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock %q: %w", path, err)
+		return nil, err
 	}
 	for {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+		if err == nil {
+			return f, nil
+		}
 		if !errors.Is(err, syscall.EINTR) {
-			break
+			return nil, errors.Join(err, f.Close())
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("lock %q: %w", path, errors.Join(err, f.Close()))
-	}
-	return func() { _ = f.Close() }, nil
 }
 
 func isNotDir(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
