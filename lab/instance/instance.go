@@ -16,6 +16,9 @@ import (
 // File is the name of the description inside the instance directory.
 const File = "lab.json"
 
+// LabelName is the label that says which lab an object of the engine is of.
+const LabelName = "skep.lab"
+
 // ErrNoLab is returned by Find and Load when there is no lab to find.
 var ErrNoLab = errors.New("no lab here")
 
@@ -91,6 +94,9 @@ func (i *Instance) Save() error {
 	}
 	return WriteFile(filepath.Join(i.Dir, File), append(text, '\n'), 0o600)
 }
+
+// Label is on everything that the lab makes.
+func (i *Instance) Label() string { return LabelName + "=" + i.ID }
 
 // CloudDir holds the objects of the played cloud: <kind>/<id>.json.
 func (i *Instance) CloudDir() string { return filepath.Join(i.Dir, "cloud") }

@@ -5,10 +5,15 @@ package machine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
 	"time"
 
+	"skep/lab/engine"
 	"skep/lab/instance"
 )
 
@@ -57,54 +62,106 @@ type Machine struct {
 	PrivateIPv4 netip.Addr `json:"privateIPv4"`
 	Status      Status     `json:"status"`
 	Created     time.Time  `json:"created"`
+	// origin is the name that the machine was made with; it stays when the
+	// cloud gives it another.
+	origin string
 }
+
+// machineLabel and the others below name the labels that make a container a
+// machine.
+const (
+	machineLabel = "skep.machine"
+	specLabel    = "skep.spec"
+	publicLabel  = "skep.public"
+	privateLabel = "skep.private"
+)
 
 // Lab is the set of machines of one instance.
 type Lab struct {
 	instance *instance.Instance
+	docker   engine.Docker
 }
 
 // Open returns the machines of a lab. It starts nothing and cannot fail; the
 // engine is reached when a method needs it.
-func Open(i *instance.Instance) *Lab { return &Lab{instance: i} }
-
-var errNotBuilt = errors.New("not built yet")
-
-// Create boots a machine and returns when it runs, which is before cloud-init
-// is done with the user data. Addresses are given under a lock, so any number
-// of Creates may run at once.
-func (l *Lab) Create(ctx context.Context, s Spec) (Machine, error) {
-	return Machine{}, errNotBuilt
+func Open(i *instance.Instance) *Lab {
+	return &Lab{instance: i, docker: engine.Docker{Host: i.DockerHost}}
 }
 
 // Machine returns the machine with that number, or an error that is
 // ErrNotFound.
 func (l *Lab) Machine(ctx context.Context, id int) (Machine, error) {
-	return Machine{}, errNotBuilt
+	found, err := l.find(ctx, fmt.Sprintf("%s=%d", machineLabel, id))
+	if err != nil {
+		return Machine{}, fmt.Errorf("find machine %d: %w", id, err)
+	}
+	if len(found) == 0 {
+		return Machine{}, fmt.Errorf("find machine %d: %w", id, ErrNotFound)
+	}
+	return found[0], nil
 }
 
 // Machines returns the cloud's machines (not those of the rack) by number.
 func (l *Lab) Machines(ctx context.Context) ([]Machine, error) {
-	return nil, errNotBuilt
+	all, err := l.All(ctx)
+	return slices.DeleteFunc(all, func(m Machine) bool { return m.Rack }), err
 }
 
-// Delete removes a machine with its disks. One that does not exist is already
-// removed: no error.
-func (l *Lab) Delete(ctx context.Context, id int) error { return errNotBuilt }
+// All returns every machine, of the cloud and of the rack, by number.
+func (l *Lab) All(ctx context.Context) ([]Machine, error) {
+	all, err := l.find(ctx, machineLabel)
+	if err != nil {
+		return nil, fmt.Errorf("list machines: %w", err)
+	}
+	slices.SortFunc(all, func(a, b Machine) int { return a.ID - b.ID })
+	return all, nil
+}
 
-// PowerOff stops a machine cleanly; its addresses and disks stay.
-func (l *Lab) PowerOff(ctx context.Context, id int) error { return errNotBuilt }
+// Container is the engine's name of a machine, as operators see it.
+func (l *Lab) Container(m Machine) string {
+	return fmt.Sprintf("skep-%s-%d-%s", l.instance.ID, m.ID, m.origin)
+}
 
-// PowerOn boots a machine that is off.
-func (l *Lab) PowerOn(ctx context.Context, id int) error { return errNotBuilt }
+func (l *Lab) find(ctx context.Context, label string) ([]Machine, error) {
+	containers, err := l.docker.Containers(ctx, l.instance.Label(), label)
+	if err != nil {
+		return nil, err
+	}
+	var found []Machine
+	for _, c := range containers {
+		m, err := parse(c)
+		if err != nil {
+			return nil, fmt.Errorf("read labels of container %q: %w", c.Name, err)
+		}
+		if err := l.overlay(&m); err != nil {
+			return nil, err
+		}
+		found = append(found, m)
+	}
+	return found, nil
+}
 
-// Reboot stops a machine cleanly and boots it again.
-func (l *Lab) Reboot(ctx context.Context, id int) error { return errNotBuilt }
-
-// Relabel changes what can change on a machine without a new one: Name, Size,
-// Tags and Labels of s replace the machine's. The host's own name stays, as it
-// does in the real cloud. Labels of a container cannot change, so these parts
-// are kept in <CloudDir>/droplet/<id>.json.
-func (l *Lab) Relabel(ctx context.Context, id int, s Spec) (Machine, error) {
-	return Machine{}, errNotBuilt
+// parse reads a machine back from its container's labels.
+func parse(c engine.Container) (Machine, error) {
+	labels := c.Config.Labels
+	m := Machine{Status: Off, Created: c.Created.UTC()}
+	if c.State.Running {
+		m.Status = Active
+	}
+	id, err := strconv.Atoi(labels[machineLabel])
+	if err != nil {
+		return m, err
+	}
+	m.ID = id
+	if err := json.Unmarshal([]byte(labels[specLabel]), &m.Spec); err != nil {
+		return m, err
+	}
+	m.origin = m.Name
+	if m.PublicIPv4, err = netip.ParseAddr(labels[publicLabel]); err != nil {
+		return m, err
+	}
+	if private := labels[privateLabel]; private != "" {
+		m.PrivateIPv4, err = netip.ParseAddr(private)
+	}
+	return m, err
 }
