@@ -23,7 +23,7 @@ func (l *Lab) seed(m Machine) ([]byte, error) {
 	}
 	user := m.UserData
 	if user == "" {
-		user = "#cloud-config\n"
+		user = "#cloud-config\n{}\n"
 	}
 	var buffer bytes.Buffer
 	w := tar.NewWriter(&buffer)
