@@ -1,0 +1,71 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// runLocal runs a command on this machine and gathers the files it made.
+func runLocal(
+	ctx context.Context, c call, command string, props resource.PropertyMap, previous output,
+) (output, resource.PropertyMap, error) {
+	dir, ok := textOf(props, "dir")
+	if !ok {
+		var err error
+		if dir, err = os.Getwd(); err != nil {
+			return output{}, nil, fmt.Errorf("find working directory: %w", err)
+		}
+	}
+	argv := listOf(props, "interpreter")
+	if len(argv) == 0 {
+		argv = []string{"/bin/sh", "-c"}
+	}
+	j := newJob(c, command, props, previous)
+	out, err := j.finish(ctx, j.runHere(ctx, append(argv, command), dir))
+	if err != nil {
+		return output{}, nil, err
+	}
+	files, err := gather(dir, props)
+	if err != nil {
+		return output{}, nil, err
+	}
+	return out, files, nil
+}
+
+// runHere runs argv in a process group of its own. When ctx ends the whole
+// group gets SIGTERM, a moment later the command is killed.
+func (j *job) runHere(ctx context.Context, argv []string, dir string) error {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir = dir
+	cmd.Env = os.Environ()
+	for name, value := range j.environment {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	for _, variable := range j.previousOutputs() {
+		cmd.Env = append(cmd.Env, variable[0]+"="+variable[1])
+	}
+	if j.stdin != "" {
+		cmd.Stdin = strings.NewReader(j.stdin)
+	}
+	cmd.Stdout = j.capture.writer(&j.capture.stdout, j.logsStdout())
+	cmd.Stderr = j.capture.writer(&j.capture.stderr, j.logsStderr())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = killGrace
+	err := cmd.Run()
+	if ctx.Err() != nil && cmd.Process != nil {
+		// What the command left behind in its group ends with it.
+		if killErr := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); killErr != nil && !errors.Is(killErr, syscall.ESRCH) {
+			err = errors.Join(err, fmt.Errorf("end process group: %w", killErr))
+		}
+		return errors.Join(ctx.Err(), err)
+	}
+	return err
+}
