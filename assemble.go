@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/components/host"
+	"skep/components/mesh"
+	"skep/components/stack"
+	"skep/components/swarm"
+	"skep/internal/address"
+	"skep/internal/compose"
+	"skep/internal/keys"
+)
+
+// loadStacks reads every compose file and reports all their faults at once,
+// before anything is made.
+func loadStacks(c *Config) ([]*compose.File, error) {
+	var files []*compose.File
+	var faults []error
+	routes := map[string]string{}
+	for _, name := range c.Stacks {
+		file, err := compose.Load("stacks", name, map[string]string{"DOMAIN": c.Domain})
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		files = append(files, file)
+		for _, r := range file.Routes() {
+			if twin, taken := routes[r.Host]; taken {
+				faults = append(faults, fmt.Errorf("%s: route %q is taken by stack %q", file.Path, r.Host, twin))
+			}
+			routes[r.Host] = name
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, fmt.Errorf("the stacks have faults; nothing was touched:\n%w", err)
+	}
+	return files, nil
+}
+
+// access is how the program logs in.
+type access struct {
+	privateKey pulumi.StringOutput
+	publicKey  pulumi.StringOutput
+}
+
+// newAccess takes the operator's key, or makes one that lives in state.
+func newAccess(ctx *pulumi.Context, c *Config) (access, error) {
+	if c.HasSSHKey {
+		public := c.SSHPrivateKey.ApplyT(keys.ParsePrivateKey)
+		return access{c.SSHPrivateKey, pulumi.Unsecret(public).(pulumi.StringOutput)}, nil
+	}
+	holder := &accessComponent{}
+	if err := ctx.RegisterComponentResourceV2("skep:index:Access", "access", pulumi.Map{}, holder); err != nil {
+		return access{}, err
+	}
+	seed, err := random.NewRandomBytes(ctx, "access-seed", &random.RandomBytesArgs{Length: pulumi.Int(keys.SeedLen)}, pulumi.Parent(holder))
+	if err != nil {
+		return access{}, err
+	}
+	pair := seed.Base64.ApplyT(func(encoded string) (keys.SSHKey, error) {
+		s, err := keys.ParseSeed(encoded)
+		if err != nil {
+			return keys.SSHKey{}, err
+		}
+		return s.DeployKey()
+	})
+	private := pulumi.ToSecret(pair.ApplyT(func(k keys.SSHKey) string { return k.Private })).(pulumi.StringOutput)
+	public := pulumi.Unsecret(pair.ApplyT(func(k keys.SSHKey) string { return k.Public })).(pulumi.StringOutput)
+	return access{private, public}, ctx.RegisterResourceOutputs(holder, pulumi.Map{})
+}
+
+// accessComponent is the parent of the seed of the program's own key.
+type accessComponent struct{ pulumi.ResourceState }
+
+// newHosts makes or adopts every machine.
+func newHosts(ctx *pulumi.Context, c *Config, a access) ([]*host.Host, error) {
+	cloud, err := newCloud(ctx, c, a)
+	if err != nil {
+		return nil, err
+	}
+	toolbox := host.Toolbox(slices.Concat(host.Scripts(), mesh.Scripts(), swarm.Scripts(), stack.Scripts()))
+	var hosts []*host.Host
+	for _, h := range c.Hosts {
+		at, err := address.Host(c.Networks.Mesh, h.ID)
+		if err != nil {
+			return nil, err
+		}
+		args := &host.Args{
+			Name: h.Name, Mesh: at, Manager: h.Manager(), Ingress: *h.Ingress, Labels: h.Labels, Epoch: h.Epoch,
+			PrivateKey: a.privateKey, Toolbox: toolbox, Docker: c.Networks.Docker, MTU: c.Mesh.MTU,
+		}
+		if h.Exists() {
+			args.Existing = &host.ExistingArgs{Address: h.Address, User: h.User, Port: h.Port, HostKey: h.HostKey}
+		} else {
+			args.Droplet = &host.DropletArgs{Region: h.Region, Size: h.Size, Image: h.Image, Cloud: cloud}
+		}
+		made, err := host.New(ctx, h.Name, args)
+		if err != nil {
+			return nil, err
+		}
+		hosts = append(hosts, made)
+	}
+	return hosts, nil
+}
+
+// newCloud makes what droplets share, or nothing where all machines exist.
+func newCloud(ctx *pulumi.Context, c *Config, a access) (*host.Cloud, error) {
+	regions := c.regions()
+	if len(regions) == 0 {
+		return nil, nil
+	}
+	return host.NewCloud(ctx, "cloud", &host.CloudArgs{
+		Cluster: ctx.Project() + "-" + ctx.Stack(), Regions: regions, Range: c.Networks.VPC,
+		PublicKey: a.publicKey, Admins: prefixes(c.Admins), MeshPort: c.Mesh.Port,
+	})
+}
+
+// regions are those in which there are droplets, each once, sorted.
+func (c *Config) regions() []string {
+	var found []string
+	for _, h := range c.Hosts {
+		if !h.Exists() && !slices.Contains(found, h.Region) {
+			found = append(found, h.Region)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func roamingPeers(c *Config) []mesh.Peer {
+	var peers []mesh.Peer
+	for _, p := range c.Mesh.Peers {
+		// validate has checked the id.
+		at, _ := address.Host(c.Networks.Mesh, p.ID)
+		peers = append(peers, mesh.Peer{Name: p.Name, Mesh: at, Epoch: p.Epoch})
+	}
+	return peers
+}

@@ -1,0 +1,107 @@
+package host
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
+	"github.com/pulumi/pulumi-digitalocean/sdk/v4/go/digitalocean"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/internal/keys"
+)
+
+//go:embed enroll.sh
+var enrollText string
+
+// DropletArgs describe a machine to make at DigitalOcean.
+type DropletArgs struct {
+	// Region, Size and Image are DigitalOcean's slugs.
+	Region, Size, Image string
+	// Cloud is what all droplets of a cluster share.
+	Cloud *Cloud
+}
+
+// create makes the droplet and brings its SSH host key under control.
+//
+// The first connection can only be pinned to a key that the program knows, so
+// the droplet boots with one derived from its seed, handed over in user data.
+// User data can be read from inside the machine for as long as it lives, so
+// that key is good for one connection: over it the host makes a key of its own
+// and tells its public half, to which everything else is pinned.
+func (h *Host) create(ctx *pulumi.Context, name string, args *DropletArgs) error {
+	h.User, h.Port = "root", 22
+	bootstrap := h.Seed.ApplyT(func(seed string) (keys.SSHKey, error) {
+		s, err := keys.ParseSeed(seed)
+		if err != nil {
+			return keys.SSHKey{}, err
+		}
+		return s.BootstrapHostKey(h.Name)
+	})
+	userData := pulumi.ToSecret(bootstrap.ApplyT(func(key keys.SSHKey) string { return cloudConfig(key) })).(pulumi.StringOutput)
+	droplet, err := digitalocean.NewDroplet(ctx, name, &digitalocean.DropletArgs{
+		Name:         pulumi.String(h.Name),
+		Region:       pulumi.String(args.Region),
+		Size:         pulumi.String(args.Size),
+		Image:        pulumi.String(args.Image),
+		SshKeys:      pulumi.StringArray{args.Cloud.sshKey},
+		VpcUuid:      args.Cloud.vpcs[args.Region],
+		Tags:         pulumi.StringArray{args.Cloud.tag},
+		UserData:     userData,
+		DropletAgent: pulumi.Bool(false), // it would let the web console past our SSH settings
+	}, pulumi.Parent(h),
+		// DigitalOcean replaces a machine for any of these; none is a reason to
+		// throw one away.
+		pulumi.IgnoreChanges([]string{"userData", "sshKeys", "image"}))
+	if err != nil {
+		return err
+	}
+	h.machine = droplet
+	h.PublicAddress = droplet.Ipv4Address
+	h.identity = droplet.ID().ToStringOutput()
+	publicHalf := pulumi.Unsecret(bootstrap.ApplyT(func(key keys.SSHKey) string { return key.Public })).(pulumi.StringOutput)
+	return h.enroll(ctx, name, publicHalf)
+}
+
+// enroll waits for the machine and exchanges its host key.
+func (h *Host) enroll(ctx *pulumi.Context, name string, bootstrapKey pulumi.StringOutput) error {
+	connection := h.connection(bootstrapKey)
+	connection.DialErrorLimit = pulumi.Int(-1) // the machine boots; the timeout below ends it
+	enroll, err := h.command(ctx, name+"-enroll", &remote.CommandArgs{
+		Connection: connection,
+		Create:     pulumi.String("timeout --kill-after=10 480 bash -s"),
+		Stdin:      pulumi.String(enrollText),
+	}, []pulumi.ResourceOption{
+		pulumi.Parent(h),
+		// Once the base has dropped the first key, this connection cannot be made
+		// again; only another machine (its address, or the trigger) is a reason.
+		pulumi.IgnoreChanges([]string{"create", "stdin", "connection.privateKey", "connection.hostKey"}),
+	})
+	if err != nil {
+		return err
+	}
+	h.HostKey = pulumi.Unsecret(enroll.Stdout.ApplyT(enrolledKey)).(pulumi.StringOutput)
+	return nil
+}
+
+// enrolledKey checks what a host said its key is.
+func enrolledKey(stdout string) (string, error) {
+	line := strings.TrimSpace(stdout)
+	if !strings.HasPrefix(line, "ssh-ed25519 ") || strings.Contains(line, "\n") {
+		return "", fmt.Errorf("enroll host: it answered %q, need one ssh-ed25519 key", line)
+	}
+	return line, nil
+}
+
+// cloudConfig is the user data: cloud-init installs exactly the given SSH host
+// key and makes no other (cloud-init, module cc_ssh).
+func cloudConfig(key keys.SSHKey) string {
+	var b strings.Builder
+	b.WriteString("#cloud-config\nssh_pwauth: false\nssh_deletekeys: true\nssh_genkeytypes: []\nssh_keys:\n  ecdsa_private: |\n")
+	for line := range strings.Lines(key.Private) {
+		b.WriteString("    " + line)
+	}
+	fmt.Fprintf(&b, "  ecdsa_public: %s\n", key.Public)
+	return b.String()
+}

@@ -1,0 +1,153 @@
+// Package host makes a machine ready for a swarm and is the one way to run
+// anything on it. A machine is a droplet that the program makes, or one that
+// exists already; both are the same Host to everything above.
+package host
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/internal/keys"
+)
+
+const hostToken = "skep:host:Host"
+
+//go:embed base.sh
+var baseText string
+
+//go:embed undo.sh
+var undoText string
+
+var (
+	base = Script{Name: "base", Text: baseText}
+	undo = Script{Name: "undo", Text: undoText}
+)
+
+// Scripts are the host scripts of this package.
+func Scripts() []Script { return []Script{base, undo} }
+
+// Host is a machine reachable over SSH and ready for what comes next.
+type Host struct {
+	pulumi.ResourceState
+
+	// PublicAddress is where the machine is reached from outside.
+	PublicAddress pulumi.StringOutput `pulumi:"publicAddress"`
+	// HostKey is the machine's Ed25519 SSH host key, an authorized_keys line.
+	HostKey pulumi.StringOutput `pulumi:"hostKey"`
+
+	// Name, Mesh, Manager, Ingress and Labels are as in Args.
+	Name    string
+	Mesh    netip.Addr
+	Manager bool
+	Ingress bool
+	Labels  map[string]string
+	// Epoch counts the host's WireGuard keys.
+	Epoch int
+	// User and Port are how to log in.
+	User string
+	Port int
+	// Seed is the secret, in base64, from which the host's keys derive.
+	Seed pulumi.StringOutput
+	// Identity changes when another machine takes the host's place.
+	Identity pulumi.StringOutput
+
+	privateKey pulumi.StringInput
+	identity   pulumi.StringOutput
+	machine    pulumi.Resource
+	ready      pulumi.Resource
+}
+
+// Args describe a host. All of it is plain, since it decides what is made.
+type Args struct {
+	// Name is a DNS label, also the machine's host name where it is ours.
+	Name string
+	// Mesh is the address on the mesh.
+	Mesh netip.Addr
+	// Manager and Ingress are the host's roles, Labels its node labels.
+	Manager, Ingress bool
+	Labels           map[string]string
+	// Epoch counts the host's WireGuard keys.
+	Epoch int
+
+	// Existing describes a machine that is there, Droplet one to make: exactly
+	// one of the two is set.
+	Existing *ExistingArgs
+	Droplet  *DropletArgs
+
+	// PrivateKey is the SSH key to log in with, a secret.
+	PrivateKey pulumi.StringInput
+	// Toolbox is every script that anything runs on the host.
+	Toolbox Toolbox
+	// Docker is the engine's range for bridges, MTU that of the mesh.
+	Docker netip.Prefix
+	MTU    int
+}
+
+func (a *Args) validate() error {
+	var faults []error
+	if (a.Existing == nil) == (a.Droplet == nil) {
+		faults = append(faults, errors.New("need exactly one of Existing and Droplet"))
+	}
+	if a.PrivateKey == nil {
+		faults = append(faults, errors.New("need PrivateKey"))
+	}
+	if !a.Mesh.IsValid() || !a.Docker.IsValid() {
+		faults = append(faults, errors.New("need Mesh and Docker"))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("host %q: %w", a.Name, err)
+	}
+	return nil
+}
+
+// New makes the machine where needed and its base: SSH, packages, the engine.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Host, error) {
+	if err := args.validate(); err != nil {
+		return nil, err
+	}
+	h := &Host{
+		Name: args.Name, Mesh: args.Mesh, Manager: args.Manager, Ingress: args.Ingress,
+		Labels: args.Labels, Epoch: args.Epoch, privateKey: args.PrivateKey,
+	}
+	inputs := pulumi.Map{"mesh": pulumi.String(args.Mesh.String()), "manager": pulumi.Bool(args.Manager)}
+	if err := ctx.RegisterComponentResourceV2(hostToken, name, inputs, h, opts...); err != nil {
+		return nil, err
+	}
+	seed, err := random.NewRandomBytes(ctx, name+"-seed", &random.RandomBytesArgs{Length: pulumi.Int(keys.SeedLen)}, pulumi.Parent(h))
+	if err != nil {
+		return nil, err
+	}
+	h.Seed = seed.Base64
+	if args.Existing != nil {
+		err = h.adopt(ctx, name, args.Existing)
+	} else {
+		err = h.create(ctx, name, args.Droplet)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.Identity = h.identity
+	if err := h.prepare(ctx, name, args); err != nil {
+		return nil, err
+	}
+	return h, ctx.RegisterResourceOutputs(h, pulumi.Map{"publicAddress": h.PublicAddress, "hostKey": h.HostKey})
+}
+
+// prepare brings the toolbox and applies the base. Everything else that runs
+// on the host comes after it.
+func (h *Host) prepare(ctx *pulumi.Context, name string, args *Args) error {
+	run := shellWords([]string{"bash", base.Path(), "apply",
+		"--docker-pool", args.Docker.String(), "--bridge-mtu", fmt.Sprint(args.MTU), "--undo", undo.Path()})
+	command, err := h.command(ctx, name+"-base", commandOf(h.asRoot(0)+" bash -c "+shellWords([]string{installLine(run)}), args.Toolbox.Archive()),
+		[]pulumi.ResourceOption{pulumi.Parent(h), pulumi.DependsOn([]pulumi.Resource{h.machine})})
+	if err != nil {
+		return err
+	}
+	h.ready = command
+	return nil
+}

@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# What every host script starts with. Sourced, never run.
+set -euo pipefail
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+# log and die write to stderr: stdout is a script's answer to the program.
+log() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() {
+	log "$*"
+	exit 1
+}
+
+# install_file MODE PATH: stdin becomes the file, at once and only when it
+# differs. Status 0 when it changed, 1 when it was the same.
+install_file() {
+	local mode=$1 path=$2 new
+	# Explicit, since errexit is off where this is called as a condition, and a
+	# full disk must not leave half a file.
+	if ! { mkdir -p "${path%/*}" && new=$(mktemp "$path.XXXXXX"); }; then die "cannot write beside $path"; fi
+	if ! { cat >"$new" && chmod "$mode" "$new"; }; then
+		rm -f "$new"
+		die "cannot write $path"
+	fi
+	if cmp -s "$new" "$path"; then
+		rm -f "$new"
+		return 1
+	fi
+	mv -f "$new" "$path" || die "cannot put $path in place"
+}
+
+# wait_until SECONDS WHAT COMMAND...: polls until the command succeeds.
+wait_until() {
+	local limit=$1 what=$2 end
+	shift 2
+	end=$((SECONDS + limit))
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$end" ] || die "waited $limit s for $what in vain"
+		sleep 0.2
+	done
+}
+
+# dispatch VERB ARGS...: runs the script's do_apply, do_check or do_undo, and
+# reads stdin to its end whatever happens: a provider that cannot deliver all
+# of it calls the command failed, even if it was not.
+dispatch() {
+	local verb=${1:-} status=0
+	shift || true
+	case $verb in
+	apply | check | undo | up) ;;
+	--help | -h | '') die "usage: ${0##*/} apply|check|undo [options]" ;;
+	*) die "unknown verb $verb: need apply, check or undo" ;;
+	esac
+	declare -F "do_$verb" >/dev/null || die "this script has no $verb"
+	# A subshell, so that a failure inside still drains what is left below; not
+	# behind || or if, which would switch errexit off in it.
+	set +e
+	(
+		set -e
+		"do_$verb" "$@"
+	)
+	status=$?
+	set -e
+	[ -t 0 ] || cat >/dev/null || true
+	return "$status"
+}

@@ -1,0 +1,161 @@
+package host
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// ToolboxDir is where scripts live on a host, readable by root only.
+const ToolboxDir = "/usr/local/lib/skep"
+
+//go:embed prelude.sh
+var preludeText string
+
+// prelude is what every host script sources. Its name holds no digest, but
+// each script's digest covers it.
+var prelude = Script{Name: "prelude", Text: preludeText}
+
+// Script is a host script: a real .sh file that the component owning it embeds.
+// Run with `apply` it makes what its component promises, with `check` it tells
+// drift by its exit status, with `undo` it takes its work away.
+type Script struct {
+	// Name is the file's name without .sh.
+	Name string
+	// Text is the file.
+	Text string
+}
+
+// Path is where the script lies on a host. The name holds the digest of what
+// it does, so that a command in the state always means the same text.
+func (s Script) Path() string {
+	sum := sha256.Sum256([]byte(preludeText + s.Text))
+	return fmt.Sprintf("%s/%s-%s.sh", ToolboxDir, s.Name, hex.EncodeToString(sum[:5]))
+}
+
+// Toolbox is all scripts that a host gets, in one go.
+type Toolbox []Script
+
+// fileMark starts the line before each file of an archive.
+const fileMark = "@@skep "
+
+// Archive writes the toolbox as text that one awk line unpacks: plain, so that
+// a preview shows a changed script line by line.
+func (t Toolbox) Archive() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s%s/prelude.sh\n%s", fileMark, ToolboxDir, prelude.Text)
+	for _, s := range slices.SortedFunc(slices.Values(t), func(a, b Script) int { return strings.Compare(a.Name, b.Name) }) {
+		fmt.Fprintf(&b, "%s%s\n%s", fileMark, s.Path(), s.Text)
+	}
+	return b.String()
+}
+
+// installLine is the shell text that unpacks an archive from stdin and then
+// runs one of its scripts. Each file is complete before it has its name, so a
+// connection that breaks half-way leaves no half script.
+func installLine(run string) string {
+	return `umask 077 && mkdir -p ` + ToolboxDir + ` && cd ` + ToolboxDir + ` && rm -f ./*.new && ` +
+		`awk '/^@@skep /{f=$2 ".new";next}{print >f}' && ` +
+		`for f in *.new; do mv -f "$f" "${f%.new}"; done && ` + run
+}
+
+// RunArgs says what to run on a host.
+type RunArgs struct {
+	// Script to run with `apply`; it must be in the host's toolbox.
+	Script Script
+	// Args follow `apply`. They are seen in process lists and previews, so they
+	// hold no secret.
+	Args []string
+	// Stdin is the script's data, and the only way for a secret.
+	Stdin pulumi.StringInput
+	// Undo runs the script with `undo` and Args when the resource goes.
+	Undo bool
+	// Limit ends the script; 0 means DefaultLimit.
+	Limit time.Duration
+}
+
+// DefaultLimit bounds a script's time on a host. The provider itself cannot
+// stop a command that runs.
+const DefaultLimit = 5 * time.Minute
+
+// Run registers the command that keeps a script applied on the host. It is the
+// single door to a host: every command goes through it and so has the pinned
+// host key, an outer time limit, no logging and secret outputs.
+func (h *Host) Run(ctx *pulumi.Context, name string, args RunArgs, opts ...pulumi.ResourceOption) (*remote.Command, error) {
+	command := &remote.CommandArgs{Create: pulumi.String(h.commandLine(args, "apply")), Stdin: args.Stdin}
+	if args.Undo {
+		command.Delete = pulumi.String(h.commandLine(args, "undo"))
+	}
+	return h.command(ctx, name, command, append([]pulumi.ResourceOption{pulumi.DependsOn([]pulumi.Resource{h.ready})}, opts...))
+}
+
+func (h *Host) commandLine(args RunArgs, verb string) string {
+	words := append([]string{"bash", args.Script.Path(), verb}, args.Args...)
+	return h.asRoot(args.Limit) + " " + shellWords(words)
+}
+
+// asRoot is the front of every command line: root, and a limit of time.
+func (h *Host) asRoot(limit time.Duration) string {
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	line := fmt.Sprintf("timeout --kill-after=10 %d", int(limit.Seconds()))
+	if h.User != "root" {
+		line = "sudo -n " + line
+	}
+	return line
+}
+
+// command registers a remote command with what every one of them needs.
+func (h *Host) command(ctx *pulumi.Context, name string, args *remote.CommandArgs, opts []pulumi.ResourceOption) (*remote.Command, error) {
+	if args.Connection == nil {
+		args.Connection = h.connection(h.HostKey)
+	}
+	// One line of 64 KiB hangs the provider's logger for ever, and what scripts
+	// say may hold a token.
+	args.Logging = remote.LoggingNone
+	args.AddPreviousOutputInEnv = pulumi.Bool(false)
+	// Another machine under the same name is a reason to run everything again.
+	args.Triggers = pulumi.Array{h.identity}
+	return remote.NewCommand(ctx, name, args, append([]pulumi.ResourceOption{
+		pulumi.AdditionalSecretOutputs([]string{"stdout", "stderr"}),
+		pulumi.DeletedWith(h.machine),
+		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "10m", Update: "10m", Delete: "10m"}),
+	}, opts...)...)
+}
+
+// connection is made in one place and always the same way: a difference in
+// form would run every command again.
+func (h *Host) connection(hostKey pulumi.StringInput) remote.ConnectionArgs {
+	return remote.ConnectionArgs{
+		Host:       h.PublicAddress,
+		Port:       pulumi.Float64(h.Port),
+		User:       pulumi.String(h.User),
+		PrivateKey: h.privateKey,
+		HostKey:    hostKey.ToStringOutput().ToStringPtrOutput(),
+	}
+}
+
+// shellWords quotes words for a POSIX shell.
+func shellWords(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		if w != "" && !strings.ContainsFunc(w, needsQuote) {
+			quoted[i] = w
+			continue
+		}
+		quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+	}
+	return strings.Join(quoted, " ")
+}
+
+func needsQuote(r rune) bool {
+	return !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%_+=:,./-", r)
+}

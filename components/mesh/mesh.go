@@ -1,0 +1,159 @@
+// Package mesh joins all hosts into one WireGuard network that owns their
+// addresses: whatever a machine's public address is, its place in the mesh
+// stays.
+package mesh
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/components/host"
+	"skep/internal/keys"
+	"skep/internal/wireguard"
+)
+
+const meshToken = "skep:mesh:Mesh"
+
+//go:embed mesh.sh
+var meshText string
+
+var script = host.Script{Name: "mesh", Text: meshText}
+
+// Scripts are the host scripts of this package.
+func Scripts() []host.Script { return []host.Script{script} }
+
+// Mesh is the network, up on every host.
+type Mesh struct {
+	pulumi.ResourceState
+
+	// Peers are the configs of roaming peers by name, as wg-quick takes them: secret.
+	Peers pulumi.StringMapOutput `pulumi:"peers"`
+
+	up map[string]pulumi.Resource
+}
+
+// Peer is a laptop or phone that joins from anywhere.
+type Peer struct {
+	// Name is unique among peers and hosts.
+	Name string
+	// Mesh is its address in the mesh.
+	Mesh netip.Addr
+	// Epoch counts its keys.
+	Epoch int
+}
+
+// Args describe the mesh.
+type Args struct {
+	// Network is the range of mesh addresses.
+	Network netip.Prefix
+	// Port is WireGuard's UDP port on hosts.
+	Port int
+	// MTU is the tunnel's, in bytes.
+	MTU int
+	// Epoch counts the pre-shared keys of all pairs.
+	Epoch int
+	// Hosts are full members, Peers roam.
+	Hosts []*host.Host
+	Peers []Peer
+}
+
+func (a *Args) validate() error {
+	if len(a.Hosts) == 0 || !a.Network.IsValid() || a.Port == 0 || a.MTU == 0 {
+		return errors.New("mesh: need Hosts, Network, Port and MTU")
+	}
+	return nil
+}
+
+// New brings the mesh up on every host. Each host is one resource, whose data
+// holds its own key and those of its pairs, and nobody else's.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Mesh, error) {
+	if err := args.validate(); err != nil {
+		return nil, err
+	}
+	m := &Mesh{up: map[string]pulumi.Resource{}}
+	if err := ctx.RegisterComponentResourceV2(meshToken, name, pulumi.Map{"network": pulumi.String(args.Network.String())}, m, opts...); err != nil {
+		return nil, err
+	}
+	seed, err := random.NewRandomBytes(ctx, name+"-seed", &random.RandomBytesArgs{Length: pulumi.Int(keys.SeedLen)}, pulumi.Parent(m))
+	if err != nil {
+		return nil, err
+	}
+	plan := args.plan(seed.Base64)
+	for _, h := range args.Hosts {
+		config := plan.ApplyT(func(plan wireguard.Mesh) (string, error) { return plan.HostConfig(h.Name) }).(pulumi.StringOutput)
+		m.up[h.Name], err = h.Run(ctx, name+"-"+h.Name, host.RunArgs{
+			Script: script,
+			Args: []string{"--address", fmt.Sprintf("%s/%d", h.Mesh, args.Network.Bits()),
+				"--mtu", strconv.Itoa(args.MTU)},
+			Stdin: pulumi.ToSecret(config).(pulumi.StringOutput),
+		}, pulumi.Parent(m))
+		if err != nil {
+			return nil, err
+		}
+	}
+	m.Peers = pulumi.ToSecret(plan.ApplyT(roaming)).(pulumi.StringMapOutput)
+	return m, ctx.RegisterResourceOutputs(m, pulumi.Map{"peers": m.Peers})
+}
+
+// Up is the resource that stands for the mesh being up on a host.
+func (m *Mesh) Up(h *host.Host) pulumi.Resource { return m.up[h.Name] }
+
+// plan gathers seeds and addresses into the mesh to render.
+func (a *Args) plan(seed pulumi.StringOutput) pulumi.Output {
+	seeds, addresses := pulumi.StringArray{seed}, pulumi.StringArray{}
+	for _, h := range a.Hosts {
+		seeds = append(seeds, h.Seed)
+		addresses = append(addresses, h.PublicAddress)
+	}
+	return pulumi.All(seeds, addresses).ApplyT(func(known []any) (wireguard.Mesh, error) {
+		return a.render(known[0].([]string), known[1].([]string))
+	})
+}
+
+// render is the pure part: seeds[0] is the mesh's, the rest the hosts' in order.
+func (a *Args) render(seeds, addresses []string) (wireguard.Mesh, error) {
+	shared, err := keys.ParseSeed(seeds[0])
+	if err != nil {
+		return wireguard.Mesh{}, fmt.Errorf("plan mesh: %w", err)
+	}
+	m := wireguard.Mesh{
+		Network: a.Network, Port: a.Port, MTU: a.MTU,
+		PreSharedKey: func(one, other string) keys.WireGuardKey { return shared.PreSharedKey(one, other, a.Epoch) },
+	}
+	for i, h := range a.Hosts {
+		own, err := keys.ParseSeed(seeds[i+1])
+		if err != nil {
+			return wireguard.Mesh{}, fmt.Errorf("plan mesh: host %q: %w", h.Name, err)
+		}
+		address, err := netip.ParseAddr(addresses[i])
+		if err != nil {
+			return wireguard.Mesh{}, fmt.Errorf("plan mesh: host %q has no public address: %w", h.Name, err)
+		}
+		m.Hosts = append(m.Hosts, wireguard.Node{
+			Name: h.Name, Mesh: h.Mesh, Key: own.WireGuard(h.Name, h.Epoch),
+			Endpoint: netip.AddrPortFrom(address, uint16(a.Port)),
+		})
+	}
+	for _, p := range a.Peers {
+		m.Roaming = append(m.Roaming, wireguard.Node{Name: p.Name, Mesh: p.Mesh, Key: shared.WireGuard(p.Name, p.Epoch)})
+	}
+	return m, m.Validate()
+}
+
+func roaming(plan wireguard.Mesh) (map[string]string, error) {
+	configs := map[string]string{}
+	for _, peer := range plan.Roaming {
+		config, err := plan.RoamingConfig(peer.Name)
+		if err != nil {
+			return nil, err
+		}
+		configs[peer.Name] = config
+	}
+	return configs, nil
+}

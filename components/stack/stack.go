@@ -1,0 +1,78 @@
+// Package stack runs one compose file on the swarm and waits until it runs.
+package stack
+
+import (
+	_ "embed"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/components/host"
+	"skep/components/swarm"
+	"skep/internal/compose"
+)
+
+const stackToken = "skep:stack:Stack"
+
+//go:embed stack.sh
+var stackText string
+
+var script = host.Script{Name: "stack", Text: stackText}
+
+// Scripts are the host scripts of this package.
+func Scripts() []host.Script { return []host.Script{script} }
+
+// deployLimit bounds one deploy: pulling large images on a slow line included.
+const deployLimit = 9 * time.Minute
+
+// Stack is a deployed compose file.
+type Stack struct {
+	pulumi.ResourceState
+
+	// URLs are where the stack's routes answer.
+	URLs pulumi.StringArrayOutput `pulumi:"urls"`
+
+	// Name is the stack's, Routes and Services are read from its file.
+	Name     string
+	Routes   []compose.Route
+	Services []string
+}
+
+// Args describe a stack.
+type Args struct {
+	// File is the compose file.
+	File *compose.File
+	// Rendering is what decides the rendered text beside it.
+	Rendering compose.Rendering
+	// Swarm is where it runs.
+	Swarm *swarm.Swarm
+}
+
+// New deploys the stack; it fails when the stack does not come to run.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Stack, error) {
+	if args.File == nil || args.Swarm == nil {
+		return nil, errors.New("stack: need File and Swarm")
+	}
+	rendered, err := args.File.Render(args.Rendering)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{Name: args.File.Stack, Routes: args.File.Routes(), Services: args.File.Services()}
+	if err := ctx.RegisterComponentResourceV2(stackToken, name, pulumi.Map{"stack": pulumi.String(s.Name)}, s, opts...); err != nil {
+		return nil, err
+	}
+	_, err = args.Swarm.Manager.Run(ctx, name+"-deploy", host.RunArgs{
+		Script: script, Args: []string{s.Name}, Stdin: pulumi.String(rendered), Undo: true, Limit: deployLimit,
+	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{args.Swarm.Settled()}))
+	if err != nil {
+		return nil, err
+	}
+	urls := pulumi.StringArray{}
+	for _, r := range s.Routes {
+		urls = append(urls, pulumi.String("http://"+strings.TrimSuffix(r.Host, ".")))
+	}
+	s.URLs = urls.ToStringArrayOutput()
+	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"urls": s.URLs})
+}

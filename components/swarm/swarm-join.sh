@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Joins this machine to the swarm over its mesh address and prints its node id.
+# The join token comes on stdin. A machine that is in already only answers.
+# Options: --address MESH-ADDRESS, --managers ADDRESS,..., --role manager|worker.
+# shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
+. "${0%/*}/prelude.sh"
+
+options() {
+	address='' managers='' role=''
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--address) address=$2 ;;
+		--managers) managers=$2 ;;
+		--role) role=$2 ;;
+		*) die "unknown option $1" ;;
+		esac
+		shift 2
+	done
+}
+
+state() { docker info --format '{{.Swarm.LocalNodeState}}'; }
+
+do_apply() {
+	options "$@"
+	local token tries=0
+	IFS= read -r token || true
+	while [ "$(state)" != active ]; do
+		tries=$((tries + 1))
+		[ "$tries" -le 5 ] || die "could not join the swarm as $role in 5 tries"
+		[ -n "$token" ] || die "no join token on stdin"
+		wait_until 60 "a manager at $managers" manager_answers
+		request "$token" || log "try $tries: $answer"
+		settle_state
+	done
+	docker info --format '{{.Swarm.NodeID}}'
+}
+
+manager_answers() {
+	local manager
+	for manager in ${managers//,/ }; do
+		[ "$manager" != "$address" ] || continue
+		if timeout 2 bash -c "</dev/tcp/$manager/2377" 2>/dev/null; then return 0; fi
+	done
+	return 1
+}
+
+# request asks the engine itself, over its socket: `docker swarm join` takes the
+# token as an argument, where every process on the machine can read it.
+request() {
+	local remotes='' manager
+	for manager in ${managers//,/ }; do
+		[ "$manager" = "$address" ] || remotes+="${remotes:+,}\"$manager:2377\""
+	done
+	answer=$(printf '{"ListenAddr":"%s:2377","AdvertiseAddr":"%s","DataPathAddr":"%s","RemoteAddrs":[%s],"JoinToken":"%s"}' \
+		"$address" "$address" "$address" "$remotes" "$1" |
+		curl -sS --max-time 60 --unix-socket /run/docker.sock -H 'Content-Type: application/json' \
+			--data-binary @- -w '%{http_code}' http://docker/v1.41/swarm/join 2>&1) || return 1
+	[ "${answer: -3}" = 200 ]
+}
+
+# settle_state waits while the engine goes on joining on its own, and takes a
+# failed try back so that the next starts clean.
+settle_state() {
+	local end=$((SECONDS + 45))
+	while [ "$(state)" = pending ] && [ "$SECONDS" -lt "$end" ]; do sleep 0.5; done
+	case $(state) in
+	pending | error) docker swarm leave --force >/dev/null 2>&1 || true ;;
+	esac
+}
+
+do_check() {
+	[ "$(state)" = active ] || die "this machine is in no swarm: $(state)"
+}
+
+do_undo() {
+	[ "$(state)" = inactive ] || docker swarm leave --force >/dev/null
+}
+
+dispatch "$@"

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Brings the swarm to the members on stdin, a line each:
+#   NODE-ID NAME manager|worker LABEL=VALUE...
+# sets their labels, takes out nodes that are not named, and makes new join
+# tokens, so that those the program saw are void.
+# shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
+. "${0%/*}/prelude.sh"
+
+do_apply() {
+	local id name labels members=()
+	while read -r id name _ labels; do
+		[ -n "$id" ] || continue
+		members+=("$id")
+		wait_until 60 "$name to be ready in the swarm" ready "$id"
+		label "$id" "$labels"
+	done
+	[ ${#members[@]} -gt 0 ] || die "no members on stdin"
+	local node
+	for node in $(docker node ls -q); do
+		[[ " ${members[*]} " == *" $node "* ]] || remove "$node"
+	done
+	docker swarm join-token --rotate -q manager >/dev/null
+	docker swarm join-token --rotate -q worker >/dev/null
+}
+
+ready() { [ "$(docker node inspect "$1" --format '{{.Status.State}}')" = ready ]; }
+
+# label sets what is named and drops what is not.
+label() {
+	local id=$1 wanted=$2 changes=() key
+	local have
+	have=$(docker node inspect "$id" --format '{{range $k, $v := .Spec.Labels}}{{$k}}={{$v}} {{end}}')
+	local pair
+	for pair in $wanted; do
+		[[ " $have" == *" $pair "* ]] || changes+=(--label-add "$pair")
+	done
+	for pair in $have; do
+		key=${pair%%=*}
+		[[ " $wanted" == *" $key="* ]] || changes+=(--label-rm "$key")
+	done
+	[ ${#changes[@]} -eq 0 ] || docker node update "${changes[@]}" "$id" >/dev/null
+}
+
+# remove takes out a node, dead or alive: its tasks move first where they can.
+remove() {
+	local node=$1
+	log "taking node $node out of the swarm"
+	docker node update --availability drain "$node" >/dev/null
+	if [ "$(docker node inspect "$node" --format '{{.Status.State}}')" = ready ]; then
+		wait_until 60 "the tasks of $node to move" empty "$node"
+	fi
+	if [ "$(docker node inspect "$node" --format '{{.Spec.Role}}')" = manager ]; then
+		docker node demote "$node" >/dev/null
+	fi
+	wait_until 30 "node $node to be removed" docker node rm --force "$node"
+}
+
+empty() { [ -z "$(docker node ps "$1" --filter desired-state=running -q)" ]; }
+
+do_check() {
+	! docker node ls --format '{{.Status}}' | grep -qv '^Ready$' || die "a node is not ready; see: docker node ls"
+}
+
+dispatch "$@"

@@ -1,0 +1,192 @@
+// Package swarm makes one Docker Swarm of the hosts, over their mesh addresses
+// only.
+package swarm
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/components/host"
+	"skep/components/mesh"
+)
+
+const swarmToken = "skep:swarm:Swarm"
+
+var (
+	//go:embed swarm-found.sh
+	foundText string
+	//go:embed swarm-admit.sh
+	admitText string
+	//go:embed swarm-join.sh
+	joinText string
+	//go:embed swarm-settle.sh
+	settleText string
+)
+
+var (
+	found  = host.Script{Name: "swarm-found", Text: foundText}
+	admit  = host.Script{Name: "swarm-admit", Text: admitText}
+	join   = host.Script{Name: "swarm-join", Text: joinText}
+	settle = host.Script{Name: "swarm-settle", Text: settleText}
+)
+
+// Scripts are the host scripts of this package.
+func Scripts() []host.Script { return []host.Script{found, admit, join, settle} }
+
+// Swarm is the running swarm.
+type Swarm struct {
+	pulumi.ResourceState
+
+	// ID is the swarm's own, the same for its whole life.
+	ID pulumi.StringOutput `pulumi:"id"`
+
+	// Manager is a host on which commands to the swarm run.
+	Manager *host.Host
+	settled pulumi.Resource
+}
+
+// Args describe the swarm.
+type Args struct {
+	// Hosts are all nodes; at least one is a manager.
+	Hosts []*host.Host
+	// Mesh is what they talk over.
+	Mesh *mesh.Mesh
+	// Pool is cut into the subnets of overlay networks.
+	Pool netip.Prefix
+	// MTU is the mesh's, in bytes; overlays take their own 50 off.
+	MTU int
+}
+
+func (a *Args) managers() []*host.Host {
+	return slices.DeleteFunc(slices.Clone(a.Hosts), func(h *host.Host) bool { return !h.Manager })
+}
+
+func (a *Args) validate() error {
+	if len(a.managers()) == 0 || a.Mesh == nil || !a.Pool.IsValid() {
+		return errors.New("swarm: need Mesh, Pool and at least one Host that is a manager")
+	}
+	return nil
+}
+
+// New founds the swarm once, lets every host join and then settles it: labels,
+// nodes that left, and new join tokens, so that the ones in the state are void.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Swarm, error) {
+	if err := args.validate(); err != nil {
+		return nil, err
+	}
+	s := &Swarm{Manager: args.managers()[0]}
+	if err := ctx.RegisterComponentResourceV2(swarmToken, name, pulumi.Map{"pool": pulumi.String(args.Pool.String())}, s, opts...); err != nil {
+		return nil, err
+	}
+	founded, err := s.found(ctx, name, args)
+	if err != nil {
+		return nil, err
+	}
+	s.ID = pulumi.Unsecret(founded.Stdout).(pulumi.StringOutput)
+	tokens, err := s.admit(ctx, name, args, founded)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.joinAll(ctx, name, args, tokens); err != nil {
+		return nil, err
+	}
+	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"id": s.ID})
+}
+
+// Settled is the resource after which the swarm can be used.
+func (s *Swarm) Settled() pulumi.Resource { return s.settled }
+
+// found makes the swarm on its first manager. It happens once in the life of
+// the state: nothing that changes later, not even another machine in that
+// host's place, may ever found a second swarm beside a living one.
+func (s *Swarm) found(ctx *pulumi.Context, name string, args *Args) (*remote.Command, error) {
+	return s.Manager.Run(ctx, name+"-found", host.RunArgs{
+		Script: found,
+		Args: []string{"--address", s.Manager.Mesh.String(), "--pool", args.Pool.String(),
+			"--mtu", strconv.Itoa(args.MTU)},
+	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{args.Mesh.Up(s.Manager)}),
+		pulumi.IgnoreChanges([]string{"create", "update", "delete", "stdin", "connection", "triggers"}))
+}
+
+// admit fetches join tokens. Its stdin names every machine, so that it runs
+// again exactly when one is added or put in another's place.
+func (s *Swarm) admit(ctx *pulumi.Context, name string, args *Args, founded pulumi.Resource) (pulumi.StringOutput, error) {
+	machines := pulumi.StringArray{}
+	for _, h := range args.Hosts {
+		machines = append(machines, pulumi.Sprintf("%s %s\n", h.Name, h.Identity))
+	}
+	command, err := s.Manager.Run(ctx, name+"-admit", host.RunArgs{
+		Script: admit, Stdin: sortedLines(machines),
+	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{founded}))
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	return command.Stdout, nil
+}
+
+func (s *Swarm) joinAll(ctx *pulumi.Context, name string, args *Args, tokens pulumi.StringOutput) error {
+	var addresses []string
+	for _, m := range args.managers() {
+		addresses = append(addresses, m.Mesh.String())
+	}
+	members := pulumi.StringArray{}
+	for _, h := range args.Hosts {
+		role := roleOf(h)
+		command, err := h.Run(ctx, name+"-"+h.Name, host.RunArgs{
+			Script: join,
+			Args:   []string{"--address", h.Mesh.String(), "--managers", strings.Join(addresses, ","), "--role", role},
+			Stdin:  pulumi.ToSecret(tokens.ApplyT(func(answer string) (string, error) { return tokenOf(answer, role) })).(pulumi.StringOutput),
+		}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{args.Mesh.Up(h)}))
+		if err != nil {
+			return err
+		}
+		node := pulumi.Unsecret(command.Stdout).(pulumi.StringOutput)
+		members = append(members, pulumi.Sprintf("%s %s %s %s\n", node, h.Name, role, strings.Join(labelsOf(h), " ")))
+	}
+	settled, err := s.Manager.Run(ctx, name+"-settle", host.RunArgs{Script: settle, Stdin: sortedLines(members)}, pulumi.Parent(s))
+	s.settled = settled
+	return err
+}
+
+func roleOf(h *host.Host) string {
+	if h.Manager {
+		return "manager"
+	}
+	return "worker"
+}
+
+// tokenOf picks a role's token from what admit answered.
+func tokenOf(answer, role string) (string, error) {
+	for line := range strings.Lines(answer) {
+		if token, ok := strings.CutPrefix(strings.TrimSpace(line), role+" "); ok {
+			return token, nil
+		}
+	}
+	return "", fmt.Errorf("admit %s: the manager gave no token", role)
+}
+
+// labelsOf are a host's node labels, sorted. ingress is always there, so that
+// a host that stops taking visitors loses it.
+func labelsOf(h *host.Host) []string {
+	labels := []string{fmt.Sprintf("ingress=%t", h.Ingress), "host=" + h.Name}
+	for key, value := range h.Labels {
+		labels = append(labels, key+"="+value)
+	}
+	slices.Sort(labels)
+	return labels
+}
+
+// sortedLines joins lines in an order that does not depend on config's.
+func sortedLines(lines pulumi.StringArray) pulumi.StringOutput {
+	return lines.ToStringArrayOutput().ApplyT(func(all []string) string {
+		return strings.Join(slices.Sorted(slices.Values(all)), "")
+	}).(pulumi.StringOutput)
+}

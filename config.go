@@ -1,0 +1,222 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
+
+	"skep/internal/decode"
+	"skep/internal/keys"
+	"skep/internal/wireguard"
+)
+
+// Config is what an operator writes in Pulumi.<stack>.yaml, with defaults
+// filled in. Pulumi.yaml describes each key.
+type Config struct {
+	Domain       string
+	Hosts        []HostConfig
+	Networks     NetworksConfig
+	Mesh         MeshConfig
+	DigitalOcean DigitalOceanConfig
+	Admins       []netip.Prefix
+	DNS          DNSConfig
+	Stacks       []string
+	Images       map[string]string
+	// SSHPrivateKey is the operator's key, or an empty output where a derived
+	// one is used; HasSSHKey says which.
+	SSHPrivateKey pulumi.StringOutput
+	HasSSHKey     bool
+}
+
+// HostConfig is one machine.
+type HostConfig struct {
+	Name    string            `json:"name"`
+	ID      int               `json:"id"`
+	Role    string            `json:"role"`
+	Ingress *bool             `json:"ingress"`
+	Labels  map[string]string `json:"labels"`
+	Epoch   int               `json:"epoch"`
+	// Of machines that exist already.
+	Address netip.Addr `json:"address"`
+	User    string     `json:"user"`
+	Port    int        `json:"port"`
+	HostKey string     `json:"hostKey"`
+	// Of droplets.
+	Region string `json:"region"`
+	Size   string `json:"size"`
+	Image  string `json:"image"`
+}
+
+// Exists says whether the machine is there already and is not ours to make.
+func (h HostConfig) Exists() bool { return h.Address.IsValid() }
+
+// Manager says whether the host is to manage the swarm.
+func (h HostConfig) Manager() bool { return h.Role == "manager" }
+
+// NetworksConfig are the address ranges of the cluster.
+type NetworksConfig struct {
+	Mesh   netip.Prefix   `json:"mesh"`
+	Swarm  netip.Prefix   `json:"swarm"`
+	Docker netip.Prefix   `json:"docker"`
+	VPC    netip.Prefix   `json:"vpc"`
+	LAN    []netip.Prefix `json:"lan"`
+}
+
+// MeshConfig is WireGuard.
+type MeshConfig struct {
+	Port  int          `json:"port"`
+	MTU   int          `json:"mtu"`
+	Epoch int          `json:"epoch"`
+	Peers []PeerConfig `json:"peers"`
+}
+
+// PeerConfig is a laptop or phone.
+type PeerConfig struct {
+	Name  string `json:"name"`
+	ID    int    `json:"id"`
+	Epoch int    `json:"epoch"`
+}
+
+// DigitalOceanConfig are the defaults of droplets.
+type DigitalOceanConfig struct {
+	Region string `json:"region"`
+	Size   string `json:"size"`
+	Image  string `json:"image"`
+}
+
+// DNSConfig says who keeps the names.
+type DNSConfig struct {
+	Provider string `json:"provider"`
+	Zone     string `json:"zone"`
+	TTL      int    `json:"ttl"`
+}
+
+// loadConfig reads, completes and checks the stack's config, and reports every
+// fault at once, before anything is touched.
+func loadConfig(ctx *pulumi.Context) (*Config, error) {
+	source := config.New(ctx, "")
+	c := defaults()
+	faults := []error{unknownKeys(source)}
+	for key, into := range c.keys() {
+		if text := source.Get(key); text != "" {
+			faults = append(faults, decode.Into("skep:"+key, text, into))
+		}
+	}
+	c.Domain = strings.ToLower(source.Get("domain"))
+	c.readSSHKey(source)
+	if err := errors.Join(faults...); err != nil {
+		return nil, configFault(err)
+	}
+	c.complete()
+	if err := errors.Join(c.validate(), c.checkSSHKey(source)); err != nil {
+		return nil, configFault(err)
+	}
+	return c, nil
+}
+
+func configFault(err error) error {
+	return fmt.Errorf("the stack's config has faults; nothing was touched:\n%w", err)
+}
+
+func defaults() *Config {
+	return &Config{
+		Networks: NetworksConfig{
+			Mesh:   netip.MustParsePrefix("10.90.0.0/24"),
+			Swarm:  netip.MustParsePrefix("10.91.0.0/16"),
+			Docker: netip.MustParsePrefix("10.92.0.0/16"),
+			VPC:    netip.MustParsePrefix("10.93.0.0/20"),
+		},
+		Mesh:         MeshConfig{Port: wireguard.DefaultPort, MTU: wireguard.DefaultMTU},
+		DigitalOcean: DigitalOceanConfig{Region: "fra1", Size: "s-1vcpu-2gb", Image: "debian-13-x64"},
+		Admins:       []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
+		DNS:          DNSConfig{Provider: "cloudflare", TTL: 300},
+	}
+}
+
+// keys are the config keys that hold more than text, and where each goes.
+func (c *Config) keys() map[string]any {
+	return map[string]any{
+		"hosts": &c.Hosts, "networks": &c.Networks, "mesh": &c.Mesh, "digitalocean": &c.DigitalOcean,
+		"admins": &c.Admins, "dns": &c.DNS, "stacks": &c.Stacks, "images": &c.Images,
+	}
+}
+
+// unknownKeys finds keys of ours that nothing reads: a typo would otherwise
+// leave a default in force without a word. The engine hands the program all
+// config as JSON in this variable (sdk/go/pulumi, EnvConfig).
+func unknownKeys(source *config.Config) error {
+	var all map[string]json.RawMessage
+	if text := os.Getenv(pulumi.EnvConfig); text == "" || json.Unmarshal([]byte(text), &all) != nil {
+		return nil
+	}
+	known := []string{"domain", "sshPrivateKey"}
+	for key := range (&Config{}).keys() {
+		known = append(known, key)
+	}
+	slices.Sort(known)
+	var faults []error
+	for key := range all {
+		name, ours := strings.CutPrefix(key, "skep:")
+		if ours && !slices.Contains(known, name) {
+			faults = append(faults, fmt.Errorf("%s: unknown key: need one of %s", key, strings.Join(known, ", ")))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) readSSHKey(source *config.Config) {
+	c.HasSSHKey = source.Get("sshPrivateKey") != ""
+	if c.HasSSHKey {
+		c.SSHPrivateKey = source.RequireSecret("sshPrivateKey")
+	}
+}
+
+// checkSSHKey parses the key before any provider sees it: one that is handed a
+// malformed key prints it.
+func (c *Config) checkSSHKey(source *config.Config) error {
+	if !c.HasSSHKey {
+		return nil
+	}
+	if _, err := keys.ParsePrivateKey(source.Get("sshPrivateKey")); err != nil {
+		return fmt.Errorf("skep:sshPrivateKey: %w", err)
+	}
+	return nil
+}
+
+// complete fills in what depends on other keys.
+func (c *Config) complete() {
+	if c.DNS.Zone == "" {
+		c.DNS.Zone = c.Domain
+	}
+	for i := range c.Hosts {
+		h := &c.Hosts[i]
+		h.Role = orDefault(h.Role, "worker")
+		if h.Ingress == nil {
+			ingress := h.Manager()
+			h.Ingress = &ingress
+		}
+		if h.Exists() {
+			h.User = orDefault(h.User, "root")
+			h.Port = orDefault(h.Port, 22)
+			continue
+		}
+		h.Region = orDefault(h.Region, c.DigitalOcean.Region)
+		h.Size = orDefault(h.Size, c.DigitalOcean.Size)
+		h.Image = orDefault(h.Image, c.DigitalOcean.Image)
+	}
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}

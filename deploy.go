@@ -1,0 +1,65 @@
+package main
+
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/components/dns"
+	"skep/components/mesh"
+	"skep/components/stack"
+	"skep/components/swarm"
+	"skep/internal/compose"
+)
+
+// deploy is the whole story, top to bottom.
+func deploy(ctx *pulumi.Context) error {
+	config, err := loadConfig(ctx)
+	if err != nil {
+		return err
+	}
+	files, err := loadStacks(config)
+	if err != nil {
+		return err
+	}
+	access, err := newAccess(ctx, config)
+	if err != nil {
+		return err
+	}
+	hosts, err := newHosts(ctx, config, access)
+	if err != nil {
+		return err
+	}
+	network, err := mesh.New(ctx, "mesh", &mesh.Args{
+		Network: config.Networks.Mesh, Port: config.Mesh.Port, MTU: config.Mesh.MTU, Epoch: config.Mesh.Epoch,
+		Hosts: hosts, Peers: roamingPeers(config),
+	})
+	if err != nil {
+		return err
+	}
+	nodes, err := swarm.New(ctx, "swarm", &swarm.Args{
+		Hosts: hosts, Mesh: network, Pool: config.Networks.Swarm, MTU: config.Mesh.MTU,
+	})
+	if err != nil {
+		return err
+	}
+	stacks := map[string]*stack.Stack{}
+	var routes []compose.Route
+	for _, file := range files {
+		stacks[file.Stack], err = stack.New(ctx, file.Stack, &stack.Args{
+			File: file, Swarm: nodes, Rendering: compose.Rendering{Images: config.Images, MTU: config.Mesh.MTU},
+		})
+		if err != nil {
+			return err
+		}
+		routes = append(routes, file.Routes()...)
+	}
+	if config.DNS.Provider == "cloudflare" {
+		_, err = dns.New(ctx, "dns", &dns.Args{
+			Zone: config.DNS.Zone, Domain: config.Domain, TTL: config.DNS.TTL, Hosts: hosts, Routes: routes,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	export(ctx, config, access, hosts, network, nodes, stacks)
+	return nil
+}

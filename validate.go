@@ -1,0 +1,235 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"skep/internal/address"
+)
+
+var (
+	dnsLabel  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) // RFC 1123 §2.1
+	dnsName   = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	nodeLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$`)
+	userName  = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+)
+
+// leastMTU is what IPv6 demands of every link (RFC 8200 §5).
+const leastMTU = 1280
+
+// validate reports every fault of the completed config, each with its key and value.
+func (c *Config) validate() error {
+	return errors.Join(c.validateDomain(), c.validateHosts(), c.validateManagers(), c.validateNodes(),
+		c.validateNetworks(), c.validateMesh(), c.validateStacks())
+}
+
+func (c *Config) validateDomain() error {
+	var faults []error
+	if !dnsName.MatchString(c.Domain) {
+		faults = append(faults, fmt.Errorf("skep:domain: %q is no DNS name: need one such as example.org", c.Domain))
+	}
+	if c.DNS.Provider != "cloudflare" && c.DNS.Provider != "none" {
+		faults = append(faults, fmt.Errorf("skep:dns.provider: %q: need cloudflare or none", c.DNS.Provider))
+	}
+	if c.Domain != c.DNS.Zone && !strings.HasSuffix(c.Domain, "."+c.DNS.Zone) {
+		faults = append(faults, fmt.Errorf("skep:dns.zone: %q does not hold skep:domain %q", c.DNS.Zone, c.Domain))
+	}
+	if c.DNS.TTL < 60 || c.DNS.TTL > 86400 {
+		faults = append(faults, fmt.Errorf("skep:dns.ttl: %d: need 60 to 86400 seconds", c.DNS.TTL))
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) validateHosts() error {
+	if len(c.Hosts) == 0 {
+		return errors.New("skep:hosts: empty: name at least one host with role manager")
+	}
+	var faults []error
+	for i, h := range c.Hosts {
+		at := fmt.Sprintf("skep:hosts[%d]", i)
+		if h.Role != "manager" && h.Role != "worker" {
+			faults = append(faults, fmt.Errorf("%s.role: %q: need manager or worker", at, h.Role))
+		}
+		if h.Epoch < 0 {
+			faults = append(faults, fmt.Errorf("%s.epoch: %d: need 0 or more", at, h.Epoch))
+		}
+		for label := range h.Labels {
+			if !nodeLabel.MatchString(label) || label == "ingress" {
+				faults = append(faults, fmt.Errorf("%s.labels: %q: need lower-case letters, digits, dots and dashes, and not ingress, which has a key of its own", at, label))
+			}
+		}
+		if h.Exists() {
+			faults = append(faults, c.validateMachine(at, h))
+		} else {
+			faults = append(faults, validateDroplet(at, h))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) validateMachine(at string, h HostConfig) error {
+	var faults []error
+	key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(h.HostKey))
+	switch {
+	case h.HostKey == "":
+		faults = append(faults, fmt.Errorf("%s.hostKey: missing for %q: a machine that exists names its own (ssh-keyscan -t ed25519 %s, compared on the machine)", at, h.Name, h.Address))
+	case err != nil || len(rest) > 0:
+		faults = append(faults, fmt.Errorf("%s.hostKey: %q is no public key: need one line \"ssh-ed25519 AAAA...\"", at, h.HostKey))
+	case key.Type() != ssh.KeyAlgoED25519:
+		faults = append(faults, fmt.Errorf("%s.hostKey: %s: need the machine's ssh-ed25519 key", at, key.Type()))
+	}
+	if !userName.MatchString(h.User) {
+		faults = append(faults, fmt.Errorf("%s.user: %q is no user name", at, h.User))
+	}
+	if h.Port < 1 || h.Port > 65535 {
+		faults = append(faults, fmt.Errorf("%s.port: %d: need 1 to 65535", at, h.Port))
+	}
+	if h.Region != "" || h.Size != "" || h.Image != "" {
+		faults = append(faults, fmt.Errorf("%s: %q has an address, so region, size and image mean nothing: remove them", at, h.Name))
+	}
+	if !c.HasSSHKey {
+		faults = append(faults, fmt.Errorf("skep:sshPrivateKey: missing: %s %q exists already and must be reached with a key of yours (pulumi config set --secret sshPrivateKey < KEYFILE)", at, h.Name))
+	}
+	return errors.Join(faults...)
+}
+
+func validateDroplet(at string, h HostConfig) error {
+	if h.HostKey != "" || h.User != "" || h.Port != 0 {
+		return fmt.Errorf("%s: %q has hostKey, user or port but no address: add the address, or remove them to have a droplet made", at, h.Name)
+	}
+	return nil
+}
+
+// validateManagers keeps a majority possible: an even number of managers can
+// lose no more of them than one manager fewer, and has one more to lose.
+func (c *Config) validateManagers() error {
+	managers := 0
+	for _, h := range c.Hosts {
+		if h.Manager() {
+			managers++
+		}
+	}
+	switch {
+	case len(c.Hosts) == 0:
+		return nil // said already
+	case managers == 0:
+		return errors.New("skep:hosts: no host has role manager: need 1, 3 or 5")
+	case managers%2 == 0:
+		return fmt.Errorf("skep:hosts: %d managers: an even number survives the loss of only %d, like %d would: need an odd number",
+			managers, (managers-1)/2, managers-1)
+	case managers > 7:
+		return fmt.Errorf("skep:hosts: %d managers: more than 7 make every change slower and add no safety", managers)
+	}
+	return nil
+}
+
+// validateNodes checks what hosts and roaming peers share: names and ids.
+func (c *Config) validateNodes() error {
+	var faults []error
+	names, ids := map[string]string{}, map[int]string{}
+	check := func(at, name string, id int) {
+		if !dnsLabel.MatchString(name) {
+			faults = append(faults, fmt.Errorf("%s.name: %q is no DNS label: need 1 to 63 lower-case letters, digits and inner dashes", at, name))
+		}
+		if twin, taken := names[name]; taken {
+			faults = append(faults, fmt.Errorf("%s.name: %q is taken by %s", at, name, twin))
+		}
+		if _, err := address.Host(c.Networks.Mesh, id); err != nil {
+			faults = append(faults, fmt.Errorf("%s.id: %w (skep:networks.mesh)", at, err))
+		} else if twin, taken := ids[id]; taken {
+			faults = append(faults, fmt.Errorf("%s.id: %d is taken by %s", at, id, twin))
+		}
+		names[name], ids[id] = at, at
+	}
+	for i, h := range c.Hosts {
+		check(fmt.Sprintf("skep:hosts[%d]", i), h.Name, h.ID)
+	}
+	for i, p := range c.Mesh.Peers {
+		check(fmt.Sprintf("skep:mesh.peers[%d]", i), p.Name, p.ID)
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) validateNetworks() error {
+	networks := []address.Network{
+		{Name: "skep:networks.mesh", Prefix: c.Networks.Mesh},
+		{Name: "skep:networks.swarm", Prefix: c.Networks.Swarm},
+		{Name: "skep:networks.docker", Prefix: c.Networks.Docker},
+		{Name: "skep:networks.vpc", Prefix: c.Networks.VPC},
+	}
+	for i, lan := range c.Networks.LAN {
+		networks = append(networks, address.Network{Name: fmt.Sprintf("skep:networks.lan[%d]", i), Prefix: lan})
+	}
+	var faults []error
+	for _, n := range networks {
+		if !n.Prefix.Addr().Is4() || !n.Prefix.IsValid() {
+			faults = append(faults, fmt.Errorf("%s: %q: need an IPv4 range", n.Name, n.Prefix))
+		}
+	}
+	for _, n := range networks[1:3] {
+		if n.Prefix.IsValid() && n.Prefix.Bits() > 20 {
+			faults = append(faults, fmt.Errorf("%s: %q holds only %d networks of /24: need a /20 or larger", n.Name, n.Prefix, address.Subnets(n.Prefix, 24)))
+		}
+	}
+	for i, h := range c.Hosts {
+		for _, n := range networks[:3] {
+			if h.Exists() && n.Prefix.Contains(h.Address) {
+				faults = append(faults, fmt.Errorf("skep:hosts[%d].address: %s lies in %s %s: choose another range for it", i, h.Address, n.Name, n.Prefix))
+			}
+		}
+	}
+	return errors.Join(append(faults, address.Overlaps(networks))...)
+}
+
+func (c *Config) validateMesh() error {
+	var faults []error
+	if c.Mesh.MTU < leastMTU || c.Mesh.MTU > 1440 {
+		faults = append(faults, fmt.Errorf("skep:mesh.mtu: %d: need %d to 1440 (1500 less WireGuard's 60 over IPv4)", c.Mesh.MTU, leastMTU))
+	}
+	if c.Mesh.Port < 1 || c.Mesh.Port > 65535 {
+		faults = append(faults, fmt.Errorf("skep:mesh.port: %d: need 1 to 65535", c.Mesh.Port))
+	}
+	if c.Mesh.Epoch < 0 {
+		faults = append(faults, fmt.Errorf("skep:mesh.epoch: %d: need 0 or more", c.Mesh.Epoch))
+	}
+	for i, admin := range c.Admins {
+		if admin != admin.Masked() {
+			faults = append(faults, fmt.Errorf("skep:admins[%d]: %s has host bits: did you mean %s?", i, admin, admin.Masked()))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) validateStacks() error {
+	var faults []error
+	seen := map[string]bool{}
+	for i, name := range c.Stacks {
+		if !dnsLabel.MatchString(name) {
+			faults = append(faults, fmt.Errorf("skep:stacks[%d]: %q is no stack name: need lower-case letters, digits and inner dashes", i, name))
+		}
+		if seen[name] {
+			faults = append(faults, fmt.Errorf("skep:stacks[%d]: %q is there twice", i, name))
+		}
+		seen[name] = true
+	}
+	for from, to := range c.Images {
+		if from == "" || to == "" || strings.ContainsAny(from+to, " \t\n") {
+			faults = append(faults, fmt.Errorf("skep:images: %q: %q: need one image reference for another", from, to))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// prefixes writes ranges as text, for providers.
+func prefixes(ranges []netip.Prefix) []string {
+	out := make([]string, len(ranges))
+	for i, r := range ranges {
+		out[i] = r.String()
+	}
+	return out
+}
