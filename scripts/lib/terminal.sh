@@ -13,7 +13,7 @@ die() {
 }
 
 # usage prints the comment block at the head of the calling script: its manual.
-usage() { sed -n '2,/^[^#]/{ /^#/s/^# \{0,1\}//p; }' "$0"; }
+usage() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"; }
 
 # clock renders seconds as 42 s or 3 min 07 s.
 clock() {
@@ -51,17 +51,29 @@ timed() {
 	say "  done in $(clock $((SECONDS - start)))"
 }
 
-# phase NAME COMMAND… runs COMMAND in the open and remembers how long it took
-# for phase_summary.
+# record NAME SECONDS remembers how long a phase took for phase_summary.
 phase_names=()
 phase_seconds=()
+record() {
+	phase_names+=("$1")
+	phase_seconds+=("$2")
+}
+
+# phase NAME COMMAND… runs COMMAND in the open and records how long it took.
+# COMMAND may be a function: it runs in a subshell where errexit works, so do
+# not call phase itself in a condition.
 phase() {
-	local name="$1" start=$SECONDS status=0
+	local name="$1" start=$SECONDS status
 	shift
 	say "== $name"
-	"$@" || status=$?
-	phase_names+=("$name")
-	phase_seconds+=($((SECONDS - start)))
+	set +e
+	(
+		set -e
+		"$@"
+	)
+	status=$?
+	set -e
+	record "$name" $((SECONDS - start))
 	return "$status"
 }
 

@@ -1,0 +1,33 @@
+# Every target is a script with a readable name; this file only lists them.
+.DEFAULT_GOAL := help
+.PHONY: help tools lab lab-down lab-reset test check test-lab bench fuzz
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+tools: ## build or find pulumi, its Go language host, lab and skep-state
+	@scripts/tools
+
+lab: ## a three-manager cluster on this machine, no account, no cost; cheap to repeat
+	@scripts/lab up
+
+lab-reset: ## clean lab hosts in seconds
+	@scripts/lab reset
+
+lab-down: ## remove everything that the lab made
+	@scripts/lab down
+
+test: ## everything that must pass, lab end to end included
+	@scripts/test
+
+check: ## the fast part: format, vet, lint, shellcheck, tidy, unit tests
+	@scripts/check
+
+test-lab: ## the lab end to end only
+	@scripts/test-lab
+
+bench: ## print figures of the running lab: seconds, requests, bytes, resources
+	@scripts/bench
+
+fuzz: ## run every fuzz test for a while (FUZZTIME=20s)
+	@scripts/fuzz $(FUZZTIME)
