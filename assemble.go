@@ -7,6 +7,7 @@ import (
 
 	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumix"
 
 	"skep/components/host"
 	"skep/components/mesh"
@@ -63,15 +64,18 @@ func newAccess(ctx *pulumi.Context, c *Config) (access, error) {
 	if err != nil {
 		return access{}, err
 	}
-	pair := seed.Base64.ApplyT(func(encoded string) (keys.SSHKey, error) {
+	pair := pulumix.ApplyErr(seed.Base64, func(encoded string) (keys.SSHKey, error) {
 		s, err := keys.ParseSeed(encoded)
 		if err != nil {
 			return keys.SSHKey{}, err
 		}
 		return s.DeployKey()
 	})
-	private := pulumi.ToSecret(pair.ApplyT(func(k keys.SSHKey) string { return k.Private })).(pulumi.StringOutput)
-	public := pulumi.Unsecret(pair.ApplyT(func(k keys.SSHKey) string { return k.Public })).(pulumi.StringOutput)
+	half := func(pick func(keys.SSHKey) string) pulumi.StringOutput {
+		return pulumix.Cast[pulumi.StringOutput](pulumix.Apply(pair, pick))
+	}
+	private := pulumi.ToSecret(half(func(k keys.SSHKey) string { return k.Private })).(pulumi.StringOutput)
+	public := pulumi.Unsecret(half(func(k keys.SSHKey) string { return k.Public })).(pulumi.StringOutput)
 	return access{private, public}, ctx.RegisterResourceOutputs(holder, pulumi.Map{})
 }
 

@@ -9,14 +9,17 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"skep/components/dns"
+	"skep/components/host"
 	"skep/internal/address"
 )
 
 var (
-	dnsLabel  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) // RFC 1123 §2.1
-	dnsName   = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	nodeLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$`)
-	userName  = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+	dnsLabel   = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) // RFC 1123 §2.1
+	dnsName    = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	nodeLabel  = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$`)
+	labelValue = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	userName   = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 )
 
 // leastMTU is what IPv6 demands of every link (RFC 8200 §5).
@@ -58,15 +61,28 @@ func (c *Config) validateHosts() error {
 		if h.Epoch < 0 {
 			faults = append(faults, fmt.Errorf("%s.epoch: %d: need 0 or more", at, h.Epoch))
 		}
-		for label := range h.Labels {
-			if !nodeLabel.MatchString(label) || label == "ingress" {
-				faults = append(faults, fmt.Errorf("%s.labels: %q: need lower-case letters, digits, dots and dashes, and not ingress, which has a key of its own", at, label))
-			}
-		}
+		faults = append(faults, validateLabels(at, h))
 		if h.Exists() {
 			faults = append(faults, c.validateMachine(at, h))
 		} else {
-			faults = append(faults, validateDroplet(at, h))
+			faults = append(faults, c.validateDroplet(at, h))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// validateLabels keeps labels to what survives a list of words, and away from
+// those that Skep sets itself.
+func validateLabels(at string, h HostConfig) error {
+	var faults []error
+	for label, value := range h.Labels {
+		switch {
+		case label == "ingress" || label == "host":
+			faults = append(faults, fmt.Errorf("%s.labels.%s: Skep sets this one itself", at, label))
+		case !nodeLabel.MatchString(label):
+			faults = append(faults, fmt.Errorf("%s.labels: %q: need lower-case letters, digits, dots and dashes", at, label))
+		case !labelValue.MatchString(value):
+			faults = append(faults, fmt.Errorf("%s.labels.%s: %q: need letters, digits, dots, dashes, underscores", at, label, value))
 		}
 	}
 	return errors.Join(faults...)
@@ -98,7 +114,10 @@ func (c *Config) validateMachine(at string, h HostConfig) error {
 	return errors.Join(faults...)
 }
 
-func validateDroplet(at string, h HostConfig) error {
+func (c *Config) validateDroplet(at string, h HostConfig) error {
+	if _, err := host.VPCRange(c.Networks.VPC, h.Region); err != nil {
+		return fmt.Errorf("%s.region: %q: %w", at, h.Region, err)
+	}
 	if h.HostKey != "" || h.User != "" || h.Port != 0 {
 		return fmt.Errorf("%s: %q has hostKey, user or port but no address: add the address, or remove them to have a droplet made", at, h.Name)
 	}
@@ -135,6 +154,9 @@ func (c *Config) validateNodes() error {
 	check := func(at, name string, id int) {
 		if !dnsLabel.MatchString(name) {
 			faults = append(faults, fmt.Errorf("%s.name: %q is no DNS label: need 1 to 63 lower-case letters, digits and inner dashes", at, name))
+		}
+		if name == dns.IngressLabel {
+			faults = append(faults, fmt.Errorf("%s.name: %q is reserved: it is the name of all hosts that take visitors", at, name))
 		}
 		if twin, taken := names[name]; taken {
 			faults = append(faults, fmt.Errorf("%s.name: %q is taken by %s", at, name, twin))

@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi-digitalocean/sdk/v4/go/digitalocean"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumix"
 
 	"skep/internal/keys"
 )
@@ -32,14 +33,14 @@ type DropletArgs struct {
 // and tells its public half, to which everything else is pinned.
 func (h *Host) create(ctx *pulumi.Context, name string, args *DropletArgs) error {
 	h.User, h.Port = "root", 22
-	bootstrap := h.Seed.ApplyT(func(seed string) (keys.SSHKey, error) {
+	bootstrap := pulumix.ApplyErr(h.Seed, func(seed string) (keys.SSHKey, error) {
 		s, err := keys.ParseSeed(seed)
 		if err != nil {
 			return keys.SSHKey{}, err
 		}
 		return s.BootstrapHostKey(h.Name)
 	})
-	userData := pulumi.ToSecret(bootstrap.ApplyT(func(key keys.SSHKey) string { return cloudConfig(key) })).(pulumi.StringOutput)
+	userData := pulumi.ToSecret(pulumix.Cast[pulumi.StringOutput](pulumix.Apply(bootstrap, cloudConfig))).(pulumi.StringOutput)
 	droplet, err := digitalocean.NewDroplet(ctx, name, &digitalocean.DropletArgs{
 		Name:         pulumi.String(h.Name),
 		Region:       pulumi.String(args.Region),
@@ -60,7 +61,8 @@ func (h *Host) create(ctx *pulumi.Context, name string, args *DropletArgs) error
 	h.machine = droplet
 	h.PublicAddress = droplet.Ipv4Address
 	h.identity = droplet.ID().ToStringOutput()
-	publicHalf := pulumi.Unsecret(bootstrap.ApplyT(func(key keys.SSHKey) string { return key.Public })).(pulumi.StringOutput)
+	publicHalf := pulumi.Unsecret(pulumix.Cast[pulumi.StringOutput](
+		pulumix.Apply(bootstrap, func(key keys.SSHKey) string { return key.Public }))).(pulumi.StringOutput)
 	return h.enroll(ctx, name, publicHalf)
 }
 

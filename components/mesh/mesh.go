@@ -12,6 +12,7 @@ import (
 
 	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumix"
 
 	"skep/components/host"
 	"skep/internal/keys"
@@ -86,34 +87,49 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	plan := args.plan(seed.Base64)
 	for _, h := range args.Hosts {
-		config := plan.ApplyT(func(plan wireguard.Mesh) (string, error) { return plan.HostConfig(h.Name) }).(pulumi.StringOutput)
+		config := textOf(pulumix.ApplyErr(plan, func(plan wireguard.Mesh) (string, error) { return plan.HostConfig(h.Name) }))
 		m.up[h.Name], err = h.Run(ctx, name+"-"+h.Name, host.RunArgs{
 			Script: script,
 			Args: []string{"--address", fmt.Sprintf("%s/%d", h.Mesh, args.Network.Bits()),
 				"--mtu", strconv.Itoa(args.MTU)},
-			Stdin: pulumi.ToSecret(config).(pulumi.StringOutput),
+			Stdin: config,
 		}, pulumi.Parent(m))
 		if err != nil {
 			return nil, err
 		}
 	}
-	m.Peers = pulumi.ToSecret(plan.ApplyT(roaming)).(pulumi.StringMapOutput)
+	m.Peers = pulumi.StringMap{}.ToStringMapOutput()
+	if len(args.Peers) > 0 {
+		m.Peers = args.peerConfigs(plan)
+	}
 	return m, ctx.RegisterResourceOutputs(m, pulumi.Map{"peers": m.Peers})
 }
 
 // Up is the resource that stands for the mesh being up on a host.
 func (m *Mesh) Up(h *host.Host) pulumi.Resource { return m.up[h.Name] }
 
+// textOf makes an output that a resource takes, and a secret of it.
+func textOf(text pulumix.Output[string]) pulumi.StringOutput {
+	return pulumi.ToSecret(pulumix.Cast[pulumi.StringOutput](text)).(pulumi.StringOutput)
+}
+
 // plan gathers seeds and addresses into the mesh to render.
-func (a *Args) plan(seed pulumi.StringOutput) pulumi.Output {
+func (a *Args) plan(seed pulumi.StringOutput) pulumix.Output[wireguard.Mesh] {
 	seeds, addresses := pulumi.StringArray{seed}, pulumi.StringArray{}
 	for _, h := range a.Hosts {
 		seeds = append(seeds, h.Seed)
 		addresses = append(addresses, h.PublicAddress)
 	}
-	return pulumi.All(seeds, addresses).ApplyT(func(known []any) (wireguard.Mesh, error) {
-		return a.render(known[0].([]string), known[1].([]string))
-	})
+	return pulumix.Apply2Err(seeds.ToStringArrayOutput(), addresses.ToStringArrayOutput(), a.render)
+}
+
+// peerConfigs renders what each roaming peer installs.
+func (a *Args) peerConfigs(plan pulumix.Output[wireguard.Mesh]) pulumi.StringMapOutput {
+	configs := pulumi.StringMap{}
+	for _, peer := range a.Peers {
+		configs[peer.Name] = textOf(pulumix.ApplyErr(plan, func(plan wireguard.Mesh) (string, error) { return plan.RoamingConfig(peer.Name) }))
+	}
+	return configs.ToStringMapOutput()
 }
 
 // render is the pure part: seeds[0] is the mesh's, the rest the hosts' in order.
@@ -144,16 +160,4 @@ func (a *Args) render(seeds, addresses []string) (wireguard.Mesh, error) {
 		m.Roaming = append(m.Roaming, wireguard.Node{Name: p.Name, Mesh: p.Mesh, Key: shared.WireGuard(p.Name, p.Epoch)})
 	}
 	return m, m.Validate()
-}
-
-func roaming(plan wireguard.Mesh) (map[string]string, error) {
-	configs := map[string]string{}
-	for _, peer := range plan.Roaming {
-		config, err := plan.RoamingConfig(peer.Name)
-		if err != nil {
-			return nil, err
-		}
-		configs[peer.Name] = config
-	}
-	return configs, nil
 }

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"skep/internal/pulumitest"
+)
+
+// faulty runs the program with the lab's config changed, and returns its error.
+func faulty(t *testing.T, change map[string]string) string {
+	t.Helper()
+	config := shipped(t, "lab")
+	maps.Copy(config, change)
+	g, err := pulumitest.Start(t, world(config))
+	if err == nil {
+		t.Fatalf("the config %v was taken", change)
+	}
+	for _, r := range g.Resources {
+		if r.Custom {
+			t.Errorf("%s %s was made before the config was checked", r.TypeToken, r.Name)
+		}
+	}
+	return err.Error()
+}
+
+func TestFaultsNameKeyAndValue(t *testing.T) {
+	for name, c := range map[string]struct {
+		key, value string
+		want       []string
+	}{
+		"unknown key":      {"skep:hots", "[]", []string{"skep:hots: unknown key"}},
+		"unknown host key": {"skep:hosts", `[{"name":"a","id":1,"role":"manager","sise":"big"}]`, []string{"skep:hosts[0].sise: unknown key"}},
+		"duplicate id":     {"skep:hosts", `[{"name":"a","id":1,"role":"manager"},{"name":"b","id":1}]`, []string{"skep:hosts[1].id: 1 is taken by skep:hosts[0]"}},
+		"duplicate name":   {"skep:hosts", `[{"name":"a","id":1,"role":"manager"},{"name":"a","id":2}]`, []string{`skep:hosts[1].name: "a" is taken by skep:hosts[0]`}},
+		"host name":        {"skep:hosts", `[{"name":"Node_1","id":1,"role":"manager"}]`, []string{`skep:hosts[0].name: "Node_1" is no DNS label`}},
+		"even managers":    {"skep:hosts", `[{"name":"a","id":1,"role":"manager"},{"name":"b","id":2,"role":"manager"}]`, []string{"skep:hosts: 2 managers"}},
+		"no manager":       {"skep:hosts", `[{"name":"a","id":1}]`, []string{"skep:hosts: no host has role manager"}},
+		"no hosts":         {"skep:hosts", `[]`, []string{"skep:hosts: empty"}},
+		"role":             {"skep:hosts", `[{"name":"a","id":1,"role":"boss"}]`, []string{`skep:hosts[0].role: "boss"`}},
+		"id outside":       {"skep:hosts", `[{"name":"a","id":255,"role":"manager"}]`, []string{"skep:hosts[0].id: id 255 is outside network 10.90.0.0/24"}},
+		"id of a peer":     {"skep:mesh", `{"peers":[{"name":"laptop","id":1}]}`, []string{"skep:mesh.peers[0].id: 1 is taken by skep:hosts[0]"}},
+		"overlap docker":   {"skep:networks", `{"mesh":"10.92.0.0/24"}`, []string{"skep:networks.mesh", "overlaps skep:networks.docker"}},
+		"overlap lan":      {"skep:networks", `{"lan":["10.90.0.0/16"]}`, []string{"skep:networks.mesh", "overlaps skep:networks.lan[0]"}},
+		"no host key":      {"skep:hosts", `[{"name":"a","id":1,"role":"manager","address":"198.51.100.7"}]`, []string{"skep:hosts[0].hostKey: missing", "skep:sshPrivateKey: missing"}},
+		"bad host key":     {"skep:hosts", `[{"name":"a","id":1,"role":"manager","address":"198.51.100.7","hostKey":"rubbish"}]`, []string{`skep:hosts[0].hostKey: "rubbish" is no public key`}},
+		"address in mesh":  {"skep:hosts", `[{"name":"a","id":1,"role":"manager","address":"10.90.0.7"}]`, []string{"skep:hosts[0].address: 10.90.0.7 lies in skep:networks.mesh"}},
+		"key not address":  {"skep:hosts", `[{"name":"a","id":1,"role":"manager","hostKey":"x"}]`, []string{"skep:hosts[0]", "no address"}},
+		"region":           {"skep:hosts", `[{"name":"a","id":1,"role":"manager","region":"moon1"}]`, []string{`skep:hosts[0].region`, `"moon1"`}},
+		"reserved name":    {"skep:hosts", `[{"name":"ingress","id":1,"role":"manager"}]`, []string{`skep:hosts[0].name: "ingress" is reserved`}},
+		"label value":      {"skep:hosts", `[{"name":"a","id":1,"role":"manager","labels":{"disk":"a b"}}]`, []string{`skep:hosts[0].labels.disk: "a b"`}},
+		"mtu":              {"skep:mesh", `{"mtu":9000}`, []string{"skep:mesh.mtu: 9000"}},
+		"domain":           {"skep:domain", "nodots", []string{`skep:domain: "nodots" is no DNS name`}},
+		"zone":             {"skep:dns", `{"zone":"example.org"}`, []string{`skep:dns.zone: "example.org" does not hold`}},
+		"dns provider":     {"skep:dns", `{"provider":"bind"}`, []string{`skep:dns.provider: "bind"`}},
+		"missing stack":    {"skep:stacks", `["nothing"]`, []string{`read stack "nothing"`, "no such file"}},
+		"stack twice":      {"skep:stacks", `["whoami","whoami"]`, []string{`skep:stacks[1]: "whoami" is there twice`}},
+		"ssh key":          {"skep:sshPrivateKey", pulumitest.Canary, []string{"skep:sshPrivateKey: read SSH private key"}},
+		"host bits":        {"skep:admins", `["192.0.2.1/24"]`, []string{"skep:admins[0]: 192.0.2.1/24"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			message := faulty(t, map[string]string{c.key: c.value})
+			for _, want := range c.want {
+				if !strings.Contains(message, want) {
+					t.Errorf("message lacks %q:\n%s", want, message)
+				}
+			}
+			if strings.Contains(message, pulumitest.Canary) {
+				t.Errorf("message shows a secret:\n%s", message)
+			}
+		})
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	message := faulty(t, map[string]string{
+		"skep:domain": "nodots",
+		"skep:hosts":  `[{"name":"A","id":1,"role":"manager"},{"name":"b","id":1,"role":"manager"}]`,
+		"skep:mesh":   `{"mtu":1}`,
+	})
+	for _, want := range []string{"skep:domain", "skep:hosts[0].name", "skep:hosts[1].id", "2 managers", "skep:mesh.mtu"} {
+		if !strings.Contains(message, want) {
+			t.Errorf("message lacks %q:\n%s", want, message)
+		}
+	}
+}

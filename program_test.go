@@ -1,0 +1,264 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"go.yaml.in/yaml/v3"
+
+	"encoding/json"
+
+	"skep/internal/keys"
+	"skep/internal/pulumitest"
+)
+
+const (
+	commandToken = "command:remote:Command"
+	dropletToken = "digitalocean:index/droplet:Droplet"
+	recordToken  = "cloudflare:index/record:Record"
+	hostKey      = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3iD3pRYSXzBvCoBwZ7H2yDqqRT9yv4ZnmD3pVjXJ0q"
+	token        = pulumitest.Canary + "-token"
+)
+
+// world answers like the providers do.
+func world(config map[string]string) pulumitest.Program {
+	object := resource.NewPropertyMapFromMap
+	return pulumitest.Program{
+		Run: deploy, Config: config, Secrets: []string{"skep:sshPrivateKey"},
+		Answers: map[string]pulumitest.Answer{
+			"random:index/randomBytes:RandomBytes": func(name string, _ resource.PropertyMap) resource.PropertyMap {
+				seed := base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf("%-32.32s", "seed of "+name)))
+				return resource.PropertyMap{"base64": resource.MakeSecret(resource.NewStringProperty(seed))}
+			},
+			dropletToken: func(name string, _ resource.PropertyMap) resource.PropertyMap {
+				return object(map[string]any{"ipv4Address": "192.0.2." + fmt.Sprint(10+int(name[len(name)-1]-'0'))})
+			},
+			"digitalocean:index/sshKey:SshKey": func(string, resource.PropertyMap) resource.PropertyMap {
+				return object(map[string]any{"fingerprint": "aa:bb"})
+			},
+			commandToken: answerCommand,
+		},
+		Calls: map[string]func(resource.PropertyMap) resource.PropertyMap{
+			"cloudflare:index/getZone:getZone": func(args resource.PropertyMap) resource.PropertyMap {
+				return object(map[string]any{"id": "zone-id", "zoneId": "zone-id", "name": args["name"].StringValue()})
+			},
+		},
+	}
+}
+
+func answerCommand(name string, _ resource.PropertyMap) resource.PropertyMap {
+	stdout := ""
+	switch {
+	case strings.HasSuffix(name, "-enroll"):
+		stdout = hostKey + "\n"
+	case name == "swarm-found":
+		stdout = "swarm-id"
+	case name == "swarm-admit":
+		stdout = "manager " + token + "-manager\nworker " + token + "-worker\n"
+	case strings.HasPrefix(name, "swarm-"):
+		stdout = name + "-node-id"
+	}
+	return resource.PropertyMap{
+		"stdout": resource.MakeSecret(resource.NewStringProperty(stdout)),
+		"stderr": resource.MakeSecret(resource.NewStringProperty("")),
+	}
+}
+
+// shipped reads the config of a stack that ships, as the CLI hands it over.
+func shipped(t *testing.T, stack string) map[string]string {
+	t.Helper()
+	content, err := os.ReadFile("Pulumi." + stack + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct{ Config map[string]any }
+	if err := yaml.Unmarshal(content, &file); err != nil {
+		t.Fatal(err)
+	}
+	config := map[string]string{}
+	for key, value := range file.Config {
+		if text, ok := value.(string); ok {
+			config[key] = text
+			continue
+		}
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config[key] = string(encoded)
+	}
+	return config
+}
+
+func withSSHKey(t *testing.T, config map[string]string) map[string]string {
+	t.Helper()
+	key, err := keys.Seed(slices.Repeat([]byte{4}, keys.SeedLen)).DeployKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = maps.Clone(config)
+	config["skep:sshPrivateKey"] = key.Private
+	return config
+}
+
+func TestEveryShippedStackRuns(t *testing.T) {
+	for _, stack := range []string{"lab", "prod", "home"} {
+		t.Run(stack, func(t *testing.T) {
+			config := shipped(t, stack)
+			if stack == "home" {
+				config = withSSHKey(t, config)
+			}
+			g := pulumitest.Run(t, world(config))
+			if len(g.OfType("skep:stack:Stack")) != 1 {
+				t.Error("no stack was deployed")
+			}
+		})
+	}
+}
+
+func TestEachHostCostsAtMostEightResources(t *testing.T) {
+	config := shipped(t, "lab")
+	before := len(pulumitest.Run(t, world(config)).Resources)
+	config["skep:hosts"] = strings.TrimSuffix(config["skep:hosts"], "]") + `,{"name":"node-4","id":4}]`
+	after := len(pulumitest.Run(t, world(config)).Resources)
+	if grown := after - before; grown > 8 {
+		t.Errorf("a worker adds %d resources, want at most 8", grown)
+	}
+}
+
+func TestEveryCommandIsSafe(t *testing.T) {
+	g := pulumitest.Run(t, world(shipped(t, "lab")))
+	commands := g.OfType(commandToken)
+	if len(commands) < 12 {
+		t.Fatalf("only %d commands; the test would prove little", len(commands))
+	}
+	for _, c := range commands {
+		if key := c.Inputs["connection"]; !pulumitest.Secret(c, "connection") {
+			t.Errorf("%s: connection %v is not secret", c.Name, key)
+		}
+		if got := pulumitest.Text(c, "logging"); got != "none" {
+			t.Errorf("%s: logging = %q, want none", c.Name, got)
+		}
+		if line := pulumitest.Text(c, "create"); !strings.Contains(line, "timeout --kill-after") || len(line) > 2000 {
+			t.Errorf("%s: command line has no limit of time or is long: %s", c.Name, line)
+		}
+		connection := c.Inputs["connection"]
+		for connection.IsSecret() || connection.IsOutput() {
+			if connection.IsSecret() {
+				connection = connection.SecretValue().Element
+			} else {
+				connection = connection.OutputValue().Element
+			}
+		}
+		pinned := connection.ObjectValue()["hostKey"]
+		if pinned.IsNull() || !pinned.HasValue() {
+			t.Errorf("%s: connection pins no host key", c.Name)
+		}
+		if slices.Index(c.RegisterRPC.GetAdditionalSecretOutputs(), "stdout") < 0 {
+			t.Errorf("%s: stdout is no secret output", c.Name)
+		}
+		if c.RegisterRPC.GetDeletedWith() == "" {
+			t.Errorf("%s: a machine that is gone would block its removal", c.Name)
+		}
+	}
+}
+
+func TestJoinTokensTravelOnStdinOnly(t *testing.T) {
+	g := pulumitest.Run(t, world(shipped(t, "lab")))
+	join := g.Named(t, commandToken, "swarm-node-2")
+	if got := strings.TrimSpace(pulumitest.Text(join, "stdin")); got != token+"-manager" {
+		t.Errorf("stdin of the join = %q", got)
+	}
+	if !pulumitest.Secret(join, "stdin") {
+		t.Error("the join token is not secret")
+	}
+}
+
+func TestMeshKeysStayWithTheirPair(t *testing.T) {
+	g := pulumitest.Run(t, world(shipped(t, "lab")))
+	one := g.Named(t, commandToken, "mesh-node-1")
+	if !pulumitest.Secret(one, "stdin") {
+		t.Error("the mesh config is not secret")
+	}
+	config := pulumitest.Text(one, "stdin")
+	for _, want := range []string{"# node-2", "# node-3", "# laptop", "Endpoint = 192.0.2.12:51820"} {
+		if !strings.Contains(config, want) {
+			t.Errorf("mesh config lacks %q", want)
+		}
+	}
+	if strings.Count(config, "PresharedKey") != 3 {
+		t.Errorf("want a pre-shared key for each of 3 peers:\n%s", config)
+	}
+}
+
+func TestFirstConnectionIsPinnedAndDropletDataSecret(t *testing.T) {
+	g := pulumitest.Run(t, world(shipped(t, "lab")))
+	droplet := g.Named(t, dropletToken, "node-1")
+	if !pulumitest.Secret(droplet, "userData") || !strings.Contains(pulumitest.Text(droplet, "userData"), "ecdsa_private") {
+		t.Error("user data must be secret and hold the bootstrap host key")
+	}
+	enroll := g.Named(t, commandToken, "node-1-enroll")
+	if !strings.Contains(pulumitest.Text(enroll, "connection"), "ecdsa-sha2-nistp256 ") {
+		t.Error("the first connection is not pinned to the bootstrap key")
+	}
+	base := g.Named(t, commandToken, "node-1-base")
+	if text := pulumitest.Text(base, "connection"); !strings.Contains(text, hostKey) || strings.Contains(text, "ecdsa-sha2") {
+		t.Error("the second connection is not pinned to the host's own key")
+	}
+}
+
+func TestHomeNeedsNoCloud(t *testing.T) {
+	g := pulumitest.Run(t, world(withSSHKey(t, shipped(t, "home"))))
+	for _, r := range g.Resources {
+		if strings.HasPrefix(r.TypeToken, "digitalocean:") || strings.HasPrefix(r.TypeToken, "cloudflare:") {
+			t.Errorf("a cloud resource was registered: %s %s", r.TypeToken, r.Name)
+		}
+	}
+	farewell := g.Named(t, "command:local:Command", "board-1-farewell")
+	if strings.Contains(pulumitest.Text(farewell, "delete"), "PRIVATE KEY") || !pulumitest.Secret(farewell, "stdin") {
+		t.Error("the farewell must get its key on stdin, as a secret")
+	}
+}
+
+func TestOrderInConfigChangesNothing(t *testing.T) {
+	config := shipped(t, "lab")
+	forth := pulumitest.Run(t, world(config))
+	var hosts []map[string]any
+	if err := json.Unmarshal([]byte(config["skep:hosts"]), &hosts); err != nil {
+		t.Fatal(err)
+	}
+	hosts[1], hosts[2] = hosts[2], hosts[1]
+	turned, _ := json.Marshal(hosts)
+	config["skep:hosts"] = string(turned)
+	back := pulumitest.Run(t, world(config))
+	for _, name := range []string{"mesh-node-1", "swarm-settle", "swarm-admit", "whoami-deploy"} {
+		a, b := forth.Named(t, commandToken, name), back.Named(t, commandToken, name)
+		if pulumitest.Text(a, "stdin") != pulumitest.Text(b, "stdin") {
+			t.Errorf("%s: stdin depends on the order of hosts", name)
+		}
+	}
+}
+
+func TestRecords(t *testing.T) {
+	g := pulumitest.Run(t, world(shipped(t, "lab")))
+	var got []string
+	for _, r := range g.OfType(recordToken) {
+		got = append(got, fmt.Sprintf("%s %s %s", pulumitest.Text(r, "name"), pulumitest.Text(r, "type"), pulumitest.Text(r, "content")))
+	}
+	slices.Sort(got)
+	want := []string{
+		"ingress.skep.test A 192.0.2.11", "ingress.skep.test A 192.0.2.12", "ingress.skep.test A 192.0.2.13",
+		"node-1.skep.test A 192.0.2.11", "node-2.skep.test A 192.0.2.12", "node-3.skep.test A 192.0.2.13",
+		"whoami.skep.test CNAME ingress.skep.test",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("records differ (-want +got):\n%s", diff)
+	}
+}
