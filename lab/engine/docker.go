@@ -110,3 +110,19 @@ func (d Docker) list(ctx context.Context, args []string, labels []string) ([]str
 	out, err := d.Output(ctx, args...)
 	return strings.Fields(string(out)), err
 }
+
+// Configured returns the address of the engine that the docker client would
+// talk to here. It is written down with the lab, so that a plugin started in
+// another environment talks to the same one.
+func Configured(ctx context.Context) string {
+	if host := os.Getenv("DOCKER_HOST"); host != "" {
+		return host
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	out, err := Docker{}.Output(ctx, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
