@@ -23,6 +23,10 @@ func runLocal(
 			return output{}, nil, fmt.Errorf("find working directory: %w", err)
 		}
 	}
+	// The error of a process that cannot start names its program instead.
+	if _, err := os.Stat(dir); err != nil {
+		return output{}, nil, fmt.Errorf("enter folder of command: %w", err)
+	}
 	argv := listOf(props, "interpreter")
 	if len(argv) == 0 {
 		argv = []string{"/bin/sh", "-c"}

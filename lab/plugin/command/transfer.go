@@ -129,10 +129,16 @@ func (t transfer) write(content io.ReadSeeker, dest string) error {
 		return err
 	}
 	if old != nil {
-		if dest, err = t.files.RealPath(dest); err != nil {
+		given := dest
+		if dest, err = t.files.RealPath(given); err != nil {
+			return fmt.Errorf("look up %q: %w", given, err)
+		}
+		// Not every server resolves links in a real path.
+		link, err := t.files.Lstat(dest)
+		if err != nil {
 			return fmt.Errorf("look up %q: %w", dest, err)
 		}
-		if !old.Mode().IsRegular() {
+		if !link.Mode().IsRegular() {
 			return t.overwrite(content, dest)
 		}
 	}

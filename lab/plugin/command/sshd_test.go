@@ -1,0 +1,148 @@
+package command
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// realSSHD is OpenSSH's server on a loopback port, as an ordinary child.
+type realSSHD struct {
+	address, user string
+	process       *exec.Cmd
+	dir           string
+}
+
+// rsaKey is a host key of the kind that the official provider cannot pin.
+var rsaKey = sync.OnceValue(func() keyPair {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return keyPairOf(key)
+})
+
+// theSSHD starts the one server that the tests share.
+var theSSHD = sync.OnceValues(func() (*realSSHD, error) {
+	sshd, err := startSSHD()
+	if sshd != nil {
+		stopSSHD = sshd.stop
+	}
+	return sshd, err
+})
+
+// stopSSHD ends the server of theSSHD, if it was started.
+var stopSSHD = func() {}
+
+// findSSHD gives the real server, or nil when OpenSSH's is not installed. With
+// SKEP_TEST_ALL set that is a failure.
+func findSSHD(t *testing.T) *realSSHD {
+	t.Helper()
+	sshd, err := theSSHD()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sshd == nil {
+		absent(t, "sshd", "install the package openssh-server")
+	}
+	return sshd
+}
+
+// absent notes a missing program, and fails when none may be missing.
+func absent(t *testing.T, program, remedy string) {
+	t.Helper()
+	if os.Getenv("SKEP_TEST_ALL") != "" {
+		t.Fatalf("find %s: it is not there: %s", program, remedy)
+	}
+	t.Logf("part of this test is left out because there is no %s: %s", program, remedy)
+}
+
+func startSSHD() (*realSSHD, error) {
+	const path = "/usr/sbin/sshd"
+	if _, err := os.Stat(path); err != nil {
+		return nil, nil
+	}
+	if os.Geteuid() == 0 {
+		// Debian makes this folder only when it starts the service.
+		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+			return nil, err
+		}
+	}
+	me, err := user.Current()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "skep-sshd-")
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	address := listener.Addr().(*net.TCPAddr)
+	_ = listener.Close()
+	for name, content := range map[string]string{
+		"ed25519": hostKey().private, "rsa": rsaKey().private, "authorized_keys": userKey().line + "\n",
+		"config": fmt.Sprintf(`ListenAddress 127.0.0.1
+Port %d
+HostKey %[2]s/ed25519
+HostKey %[2]s/rsa
+AuthorizedKeysFile %[2]s/authorized_keys
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+PermitRootLogin yes
+AcceptEnv LC_*
+Subsystem sftp internal-sftp
+`, address.Port, dir),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = log.Close() }()
+	sshd := &realSSHD{address: address.String(), user: me.Username, dir: dir}
+	sshd.process = exec.Command(path, "-D", "-e", "-f", filepath.Join(dir, "config"))
+	sshd.process.Stderr = log
+	if err := sshd.process.Start(); err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		conn, err := net.Dial("tcp", sshd.address)
+		if err == nil {
+			return sshd, conn.Close()
+		}
+		if time.Now().After(deadline) {
+			said, _ := os.ReadFile(log.Name())
+			sshd.stop()
+			return nil, fmt.Errorf("start sshd: it does not listen: %s", strings.TrimSpace(string(said)))
+		}
+	}
+}
+
+func (s *realSSHD) stop() {
+	_ = s.process.Process.Kill()
+	_ = s.process.Wait()
+	_ = os.RemoveAll(s.dir)
+}
+
+func (s *realSSHD) connection() resource.PropertyMap {
+	return connectionTo(s.address, s.user, hostKey().line)
+}
