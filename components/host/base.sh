@@ -52,8 +52,8 @@ packages() {
 # ssh_server allows keys only, and drops the host key that came with the user
 # data: that we are here means that the machine's own key has been pinned.
 ssh_server() {
-	local changed=no
-	if install_file 644 "$sshd_settings" <<-'END'; then
+	local changed
+	changed=$(install_file 644 "$sshd_settings" <<-'END'
 		# Made by Skep.
 		PasswordAuthentication no
 		KbdInteractiveAuthentication no
@@ -63,13 +63,12 @@ ssh_server() {
 		ClientAliveCountMax 4
 		MaxStartups 64:30:128
 	END
-		changed=yes
-	fi
+	)
 	if [ -s /etc/ssh/ssh_host_ed25519_key ] && [ -e /etc/ssh/ssh_host_ecdsa_key ]; then
 		rm -f /etc/ssh/ssh_host_ecdsa_key /etc/ssh/ssh_host_ecdsa_key.pub
 		changed=yes
 	fi
-	[ "$changed" = yes ] || return 0
+	[ -n "$changed" ] || return 0
 	sshd -t || die "sshd refuses its settings; $sshd_settings is the one we wrote"
 	systemctl reload ssh.service
 }
@@ -77,19 +76,18 @@ ssh_server() {
 # kernel lets the engine bind to the mesh address before the mesh is up, so
 # that a reboot cannot leave the swarm without its listener.
 kernel() {
-	if install_file 644 "$sysctls" <<-'END'; then
+	install_file 644 "$sysctls" >/dev/null <<-'END'
 		# Made by Skep.
 		net.ipv4.ip_nonlocal_bind = 1
 	END
-		sysctl -q -p "$sysctls"
-	fi
+	sysctl -q -p "$sysctls"
 }
 
 # engine writes Docker's settings. live-restore cannot be used with a swarm.
 engine() {
-	local changed=no bip
+	local changed bip
 	bip=$(bridge_address)
-	if install_file 644 "$daemon" <<-END; then
+	changed=$(install_file 644 "$daemon" <<-END
 		{
 		  "live-restore": false,
 		  "userland-proxy": false,
@@ -100,10 +98,9 @@ engine() {
 		  "default-address-pools": [{"base": "$pool", "size": 24}]
 		}
 	END
-		changed=yes
-	fi
+	)
 	systemctl -q enable docker.service containerd.service >/dev/null 2>&1
-	if [ "$changed" = yes ]; then
+	if [ -n "$changed" ]; then
 		systemctl restart docker.service || die "Docker does not start; see: journalctl -u docker"
 	else
 		systemctl start docker.service || die "Docker does not start; see: journalctl -u docker"

@@ -2,7 +2,8 @@
 # What every host script starts with. Sourced, never run.
 set -euo pipefail
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# SKEP_FAKES is for tests: a folder of programs to use in place of real ones.
+PATH=${SKEP_FAKES:+$SKEP_FAKES:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 # log and die write to stderr: stdout is a script's answer to the program.
 log() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -12,11 +13,13 @@ die() {
 }
 
 # install_file MODE PATH: stdin becomes the file, at once and only when it
-# differs. Status 0 when it changed, 1 when it was the same.
+# differs; prints the path when it did. Its exit status tells failure only, so
+# call it as changed=$(... | install_file 644 PATH) and never as a condition,
+# where a full disk would pass for "no change".
 install_file() {
 	local mode=$1 path=$2 new
-	# Explicit, since errexit is off where this is called as a condition, and a
-	# full disk must not leave half a file.
+	# Explicit, since errexit is off inside $(...), and a full disk must not
+	# leave half a file.
 	if ! { mkdir -p "${path%/*}" && new=$(mktemp "$path.XXXXXX"); }; then die "cannot write beside $path"; fi
 	if ! { cat >"$new" && chmod "$mode" "$new"; }; then
 		rm -f "$new"
@@ -24,9 +27,10 @@ install_file() {
 	fi
 	if cmp -s "$new" "$path"; then
 		rm -f "$new"
-		return 1
+		return 0
 	fi
 	mv -f "$new" "$path" || die "cannot put $path in place"
+	printf '%s\n' "$path"
 }
 
 # wait_until SECONDS WHAT COMMAND...: polls until the command succeeds.

@@ -26,17 +26,18 @@ options() {
 
 do_apply() {
 	options "$@"
-	local stale=no
+	local changed
 	umask 077
 	mkdir -p "$dir"
-	# Unchanged is fine: the rest is cheap, and repairs what somebody broke.
-	install_file 600 "$dir/$device.conf" || true
-	printf 'address=%s\nmtu=%s\n' "$address" "$mtu" | install_file 600 "$dir/link" || true
+	# Whether these changed does not matter: what follows is cheap, and repairs
+	# what somebody broke.
+	install_file 600 "$dir/$device.conf" >/dev/null
+	printf 'address=%s\nmtu=%s\n' "$address" "$mtu" | install_file 600 "$dir/link" >/dev/null
 	wg-quick strip "$dir/$device.conf" >/dev/null || die "the mesh config cannot be read"
 	ln -sfn "$(readlink -f -- "$0")" "$self"
-	if unit_text "$(backend)" | install_file 644 "$unit"; then stale=yes; fi
-	if order_text | install_file 644 "$docker_order"; then stale=yes; fi
-	[ "$stale" = no ] || systemctl daemon-reload
+	changed=$(unit_text "$(backend)" | install_file 644 "$unit")
+	changed+=$(order_text | install_file 644 "$docker_order")
+	[ -z "$changed" ] || systemctl daemon-reload
 	systemctl -q enable skep-mesh.service
 	# A running mesh is changed in place: a restart would drop every tunnel.
 	systemctl start skep-mesh.service || die "wg0 does not come up; see: journalctl -u skep-mesh"

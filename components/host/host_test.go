@@ -1,0 +1,101 @@
+package host
+
+import (
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"skep/internal/keys"
+)
+
+func TestShellWords(t *testing.T) {
+	words := []string{"bash", "a b", "it's", "", "$HOME", "--x=1/2", "semi;colon"}
+	out, err := exec.Command("sh", "-c", "printf '%s\n' "+shellWords(words)).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n"); strings.Join(got, "|") != strings.Join(words, "|") {
+		t.Errorf("a shell reads %q, want %q", got, words)
+	}
+}
+
+// The archive is unpacked by a real shell with the line that hosts get.
+func TestToolboxUnpacksOnce(t *testing.T) {
+	dir := t.TempDir()
+	box := Toolbox{{Name: "b", Text: "#!/bin/bash\necho b \\n $1\n"}, {Name: "a", Text: "#!/bin/bash\n\ttab\n"}}
+	here := func(text string) string { return strings.ReplaceAll(text, ToolboxDir, dir) }
+	for range 2 {
+		cmd := exec.Command("bash", "-c", here(installLine("bash "+box[0].Path()+" x")))
+		cmd.Stdin = strings.NewReader(here(box.Archive()))
+		out, err := cmd.CombinedOutput()
+		if err != nil || string(out) != "b n x\n" {
+			t.Fatalf("unpack and run: %v: %q", err, out)
+		}
+	}
+	for _, s := range append(box, prelude) {
+		path := here(s.Path())
+		if s.Name == "prelude" {
+			path = filepath.Join(dir, "prelude.sh")
+		}
+		text, err := os.ReadFile(path)
+		if err != nil || string(text) != s.Text {
+			t.Errorf("%s arrived as %q (%v)", s.Name, text, err)
+		}
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %o", s.Name, info.Mode().Perm())
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.new")); len(left) > 0 {
+		t.Errorf("half files are left: %v", left)
+	}
+}
+
+func TestPathHoldsTheDigest(t *testing.T) {
+	one, other := Script{Name: "mesh", Text: "a"}, Script{Name: "mesh", Text: "b"}
+	if one.Path() == other.Path() {
+		t.Error("two texts share a path")
+	}
+}
+
+func TestVPCRangesOfRegionsAreApart(t *testing.T) {
+	whole := netip.MustParsePrefix("10.93.0.0/20")
+	seen := map[netip.Prefix]string{}
+	for _, region := range regions {
+		part, err := VPCRange(whole, region)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if twin, taken := seen[part]; taken || !whole.Overlaps(part) {
+			t.Errorf("%s gets %s, which is taken by %q or outside", region, part, twin)
+		}
+		seen[part] = region
+	}
+	if got, _ := VPCRange(whole, "fra1"); got.String() != "10.93.10.0/24" {
+		t.Errorf("fra1 has moved to %s: every droplet there would be replaced", got)
+	}
+}
+
+func TestCloudConfigHoldsTheKeyIntact(t *testing.T) {
+	key, err := keys.Seed(strings.Repeat("x", keys.SeedLen)).BootstrapHostKey("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := cloudConfig(key)
+	if !strings.HasPrefix(text, "#cloud-config\n") || !strings.Contains(strings.ReplaceAll(text, "\n    ", "\n"), key.Private) {
+		t.Errorf("user data is not what cloud-init reads:\n%s", text)
+	}
+}
+
+func TestEnrolledKeyTakesOneKeyOnly(t *testing.T) {
+	if got, err := enrolledKey("ssh-ed25519 AAAA\n"); err != nil || got != "ssh-ed25519 AAAA" {
+		t.Errorf("enrolledKey = %q, %v", got, err)
+	}
+	for _, bad := range []string{"", "ssh-rsa AAAA", "ssh-ed25519 A\nssh-ed25519 B", "Welcome!"} {
+		if got, err := enrolledKey(bad); err == nil {
+			t.Errorf("enrolledKey(%q) = %q", bad, got)
+		}
+	}
+}
