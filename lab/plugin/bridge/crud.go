@@ -63,7 +63,7 @@ func (s *Server) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc
 	}
 	plan, err := newPlan(r, state, inputs, req.GetIgnoreChanges())
 	if err != nil {
-		return nil, fmt.Errorf("diffing %s: %w", urn, err)
+		return nil, fmt.Errorf("diffing %s: %w", urn, s.listed(err))
 	}
 	return diffResponse(r, inputs, plan.changes()), nil
 }
@@ -120,7 +120,7 @@ func (s *Server) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*pul
 	}
 	plan, err := newPlan(r, nil, inputs, nil)
 	if err != nil {
-		return nil, fmt.Errorf("diffing %s: %w", urn, err)
+		return nil, fmt.Errorf("diffing %s: %w", urn, s.listed(err))
 	}
 	if req.GetPreview() {
 		return &pulumirpc.CreateResponse{Properties: s.marshalState(r, "", plan.Planned)}, nil
@@ -129,11 +129,11 @@ func (s *Server) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*pul
 	defer cancel()
 	id, out, failed := r.Create(ctx, plan.arguments())
 	if failed != nil && id == "" {
-		return nil, failed
+		return nil, s.listed(failed)
 	}
 	state := s.marshalState(r, id, plan.state(out))
 	if failed != nil {
-		return nil, partial(id, state, fmt.Errorf("creating %s: %w", urn, failed))
+		return nil, partial(id, state, fmt.Errorf("creating %s: %w", urn, s.listed(failed)))
 	}
 	return &pulumirpc.CreateResponse{Id: id, Properties: state}, nil
 }
@@ -167,7 +167,7 @@ func (s *Server) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulumir
 		return &pulumirpc.ReadResponse{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("refreshing %s: %w", urn, err)
+		return nil, fmt.Errorf("refreshing %s: %w", urn, s.listed(err))
 	}
 	return s.readResponse(r, id, olds, overlay(r, state, out), refresh), nil
 }
@@ -218,7 +218,7 @@ func (s *Server) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*pul
 	}
 	plan, err := newPlan(r, prior, inputs, req.GetIgnoreChanges())
 	if err != nil {
-		return nil, fmt.Errorf("diffing %s: %w", urn, err)
+		return nil, fmt.Errorf("diffing %s: %w", urn, s.listed(err))
 	}
 	if req.GetPreview() {
 		return &pulumirpc.UpdateResponse{Properties: s.marshalState(r, req.GetId(), plan.Planned)}, nil
@@ -235,7 +235,7 @@ func (s *Server) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*pul
 			"fixed by running `pulumi refresh` before updating.", urn)
 	}
 	if err != nil {
-		return nil, err
+		return nil, s.listed(err)
 	}
 	return &pulumirpc.UpdateResponse{Properties: s.marshalState(r, req.GetId(), plan.state(out))}, nil
 }
@@ -253,9 +253,17 @@ func (s *Server) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*emp
 	ctx, cancel := s.limited(ctx, req.GetTimeout())
 	defer cancel()
 	if err := r.Delete(ctx, req.GetId(), state); err != nil && !errors.Is(err, ErrGone) {
-		return nil, fmt.Errorf("deleting %s: %w", urn, err)
+		return nil, fmt.Errorf("deleting %s: %w", urn, s.listed(err))
 	}
 	return &emptypb.Empty{}, nil
+}
+
+// listed writes an error as the list of one that upstream makes of it.
+func (s *Server) listed(err error) error {
+	if s.provider.Framework {
+		return err
+	}
+	return fmt.Errorf("1 error occurred:\n\t* %w\n\n", err)
 }
 
 // limited bounds a call by the user's custom timeout in seconds, if there is

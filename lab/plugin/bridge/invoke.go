@@ -40,7 +40,7 @@ func (s *Server) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*pul
 	defer cancel()
 	id, out, err := f.Read(ctx, in)
 	if err != nil {
-		return nil, fmt.Errorf("invoking %s: %w", req.GetTok(), err)
+		return nil, fmt.Errorf("invoking %s: %w", req.GetTok(), s.listed(err))
 	}
 	result := in
 	for name, v := range out {

@@ -1,0 +1,169 @@
+package cloudflare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+
+	"skep/lab/cloud"
+	"skep/lab/plugin/bridge"
+)
+
+func output(t bridge.Type) *bridge.Field { return &bridge.Field{Type: t, Computed: true} }
+
+func outputList() *bridge.Field {
+	return &bridge.Field{Type: bridge.List, Computed: true, Elem: &bridge.Field{Type: bridge.String}}
+}
+
+func getZone(a *account) *bridge.Function {
+	lookup := func(either ...string) *bridge.Field {
+		return &bridge.Field{Type: bridge.String, Optional: true, Computed: true, ExactlyOneOf: either}
+	}
+	return &bridge.Function{
+		Token: "cloudflare:index/getZone:getZone",
+		Fields: bridge.Fields{
+			"zoneId": lookup("zoneId", "name"), "name": lookup("zoneId", "name"), "accountId": lookup(),
+			"status": output(bridge.String), "paused": output(bridge.Bool), "plan": output(bridge.String),
+			"nameServers": outputList(), "vanityNameServers": outputList(),
+		},
+		Read: func(_ context.Context, in bridge.Values) (string, bridge.Values, error) {
+			z, err := a.zone(in.String("zoneId"), in.String("name"), in.String("accountId"))
+			if err != nil {
+				return "", nil, err
+			}
+			return z.ID, bridge.Values{
+				"zoneId": z.ID, "accountId": z.AccountID, "name": z.Name, "status": "active", "paused": false, "plan": "Free Website",
+				"nameServers": []string{"ada.ns.cloudflare.com", "bob.ns.cloudflare.com"}, "vanityNameServers": []string{},
+			}, nil
+		},
+	}
+}
+
+func (a *account) zone(id, name, accountID string) (cloud.Zone, error) {
+	store, err := a.request()
+	if err != nil {
+		return cloud.Zone{}, fmt.Errorf("error listing zones: %w", err)
+	}
+	if id != "" {
+		z, err := zoneByID(store, id)
+		if err != nil {
+			return z, fmt.Errorf("error getting zone details: %w", err)
+		}
+		return z, nil
+	}
+	all, err := cloud.List[cloud.Zone](store, cloud.Zones)
+	if err != nil {
+		return cloud.Zone{}, err
+	}
+	for _, z := range all {
+		if strings.EqualFold(z.Name, name) && (accountID == "" || z.AccountID == accountID) {
+			return z, nil
+		}
+	}
+	return cloud.Zone{}, errors.New("no zone found")
+}
+
+// zoneByID is a request that names a zone in its path.
+func zoneByID(store *cloud.Store, id string) (cloud.Zone, error) {
+	var z cloud.Zone
+	err := store.Get(cloud.Zones, id, &z)
+	if errors.Is(err, cloud.ErrNotFound) {
+		return z, fmt.Errorf("Could not route to /client/v4/zones/%s, perhaps your object identifier is invalid? (7003)", id) //nolint:staticcheck // the API's words
+	}
+	return z, err
+}
+
+func getZones(a *account) *bridge.Function {
+	text := func() *bridge.Field { return &bridge.Field{Type: bridge.String, Optional: true} }
+	return &bridge.Function{
+		Token: "cloudflare:index/getZones:getZones",
+		Fields: bridge.Fields{
+			"filter": {Type: bridge.Object, Required: true, Fields: bridge.Fields{
+				"accountId": text(), "name": text(), "match": text(), "status": text(),
+				"lookupType": {Type: bridge.String, Optional: true, Check: bridge.OneOf("contains", "exact")},
+				"paused":     {Type: bridge.Bool, Optional: true},
+			}},
+			"zones": {Type: bridge.List, Computed: true, Elem: &bridge.Field{Type: bridge.Object, Fields: bridge.Fields{
+				"id": text(), "name": text(),
+			}}},
+		},
+		Read: a.readZones,
+	}
+}
+
+func (a *account) readZones(_ context.Context, in bridge.Values) (string, bridge.Values, error) {
+	filter, _ := in["filter"].(bridge.Values)
+	match, err := regexp.Compile(filter.String("match"))
+	if err != nil {
+		return "", nil, err
+	}
+	store, err := a.request()
+	if err != nil {
+		return "", nil, fmt.Errorf("error listing Zone: %w", err)
+	}
+	all, err := cloud.List[cloud.Zone](store, cloud.Zones)
+	if err != nil {
+		return "", nil, err
+	}
+	zones, ids := []bridge.Values{}, []string{}
+	for _, z := range all {
+		if !filtered(filter, z) || !match.MatchString(z.Name) {
+			continue
+		}
+		zones = append(zones, bridge.Values{"id": z.ID, "name": z.Name})
+		ids = append(ids, z.ID)
+	}
+	return checksum(strings.Join(ids, "")), bridge.Values{"zones": zones}, nil
+}
+
+// filtered is what the API itself looks for. All of the lab's zones are active
+// and not paused.
+func filtered(filter bridge.Values, z cloud.Zone) bool {
+	name, status, accountID := filter.String("name"), filter.String("status"), filter.String("accountId")
+	switch {
+	case filter.Bool("paused"), status != "" && status != "active", accountID != "" && accountID != z.AccountID:
+		return false
+	case filter.String("lookupType") == "contains":
+		return strings.Contains(z.Name, name)
+	default:
+		return name == "" || z.Name == name
+	}
+}
+
+// checksum is how upstream makes ids for lists.
+func checksum(text string) string { return strconv.Itoa(int(crc32.ChecksumIEEE([]byte(text)))) }
+
+// The networks that Cloudflare's proxies connect from, as published at
+// https://www.cloudflare.com/ips/.
+var (
+	ipv4Ranges = strings.Fields(`103.21.244.0/22 103.22.200.0/22 103.31.4.0/22 104.16.0.0/13 104.24.0.0/14 108.162.192.0/18
+		131.0.72.0/22 141.101.64.0/18 162.158.0.0/15 172.64.0.0/13 173.245.48.0/20 188.114.96.0/20 190.93.240.0/20
+		197.234.240.0/22 198.41.128.0/17`)
+	ipv6Ranges = strings.Fields(`2400:cb00::/32 2405:8100::/32 2405:b500::/32 2606:4700::/32 2803:f800::/32 2a06:98c0::/29
+		2c0f:f248::/32`)
+)
+
+// getIPRanges leaves out the networks in China, which only some enterprise
+// zones have.
+func getIPRanges() *bridge.Function {
+	return &bridge.Function{
+		Token: "cloudflare:index/getIpRanges:getIpRanges",
+		Fields: bridge.Fields{
+			"cidrBlocks": outputList(), "ipv4CidrBlocks": outputList(), "ipv6CidrBlocks": outputList(),
+			"chinaIpv4CidrBlocks": outputList(), "chinaIpv6CidrBlocks": outputList(),
+		},
+		Read: func(context.Context, bridge.Values) (string, bridge.Values, error) {
+			all := append(append([]string{}, ipv4Ranges...), ipv6Ranges...)
+			sort.Strings(all)
+			return checksum(strings.Join(all, "|")), bridge.Values{
+				"cidrBlocks": all, "ipv4CidrBlocks": ipv4Ranges, "ipv6CidrBlocks": ipv6Ranges,
+				"chinaIpv4CidrBlocks": []string{}, "chinaIpv6CidrBlocks": []string{},
+			}, nil
+		},
+	}
+}
