@@ -9,6 +9,9 @@ import (
 	"slices"
 
 	"skep/lab/instance"
+	"skep/lab/plugin/cloudflare"
+	commandplugin "skep/lab/plugin/command"
+	"skep/lab/plugin/digitalocean"
 	"skep/lab/plugin/random"
 )
 
@@ -21,6 +24,9 @@ type plugin struct {
 // plugins are what `lab up` installs for the engine to find. Versions are those
 // of the SDKs that the program links.
 var plugins = []plugin{
+	{"cloudflare", "5.49.1", cloudflare.Main},
+	{"command", "1.2.1", commandplugin.Main},
+	{"digitalocean", "4.62.0", digitalocean.Main},
 	{"random", "4.19.2", random.Main},
 }
 
