@@ -58,6 +58,12 @@ func (d Daemon) argv(storageDriver string) []string {
 	return argv
 }
 
+// Exists tells whether labs left something on the daemon, running or not.
+func (d Daemon) Exists() bool {
+	_, err := os.Stat(d.Data)
+	return err == nil
+}
+
 // Start makes sure that the daemon runs and returns whether it had to start
 // it. It keeps running after this process has ended.
 func (d Daemon) Start(ctx context.Context) (started bool, err error) {

@@ -14,18 +14,19 @@ import (
 )
 
 // StopUnused stops the daemon and removes its data when no container and no
-// labelled network is left on it. It returns whether it did.
+// labelled network is left on it. It returns whether it did. A daemon that
+// does not run cannot tell what is on it, so its data stay.
 func (d Daemon) StopUnused(ctx context.Context, label string) (stopped bool, err error) {
 	unlock, err := instance.Lock(filepath.Join(d.Run, "lock"))
 	if err != nil {
 		return false, fmt.Errorf("stop Docker engine: %w", err)
 	}
 	defer unlock()
-	if d.pid() != 0 {
-		used, err := d.used(ctx, label)
-		if err != nil || used {
-			return false, err
-		}
+	if d.pid() == 0 {
+		return false, nil
+	}
+	if used, err := d.used(ctx, label); err != nil || used {
+		return false, err
 	}
 	if err := d.stop(ctx); err != nil {
 		return false, fmt.Errorf("stop Docker engine: %w", err)

@@ -96,7 +96,31 @@ func Build(ctx context.Context, cache string) error {
 	if err := bootstrap(ctx, work); err != nil {
 		return err
 	}
-	return os.Rename(filepath.Join(work, "root.tar"), target)
+	if err := os.Rename(filepath.Join(work, "root.tar"), target); err != nil {
+		return fmt.Errorf("build host image: %w", err)
+	}
+	return prune(filepath.Dir(target), time.Now())
+}
+
+// keep is how long an image file stays that no lab has loaded.
+const keep = 30 * 24 * time.Hour
+
+// prune removes images of recipes that nobody uses any more.
+func prune(dir string, now time.Time) error {
+	paths, err := filepath.Glob(filepath.Join(dir, "host-*.tar"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil || now.Sub(info.ModTime()) < keep {
+			continue
+		}
+		if err := errors.Join(os.Remove(path), os.RemoveAll(path+".lock")); err != nil {
+			return fmt.Errorf("remove unused host image: %w", err)
+		}
+	}
+	return nil
 }
 
 func bootstrap(ctx context.Context, work string) error {
@@ -157,6 +181,10 @@ func unpack(dir string) error {
 
 // Import gives the engine the image under Name.
 func Import(ctx context.Context, docker engine.Docker, cache string) error {
+	now := time.Now()
+	if err := os.Chtimes(Cached(cache), now, now); err != nil {
+		return fmt.Errorf("load host image: %w", err)
+	}
 	return docker.Run(ctx, "import",
 		"--change", `CMD ["/usr/lib/skep-lab/init"]`,
 		"--change", "ENV container=docker",

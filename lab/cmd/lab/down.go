@@ -27,13 +27,12 @@ func runDown(ctx context.Context, s *session, args []string) error {
 	if err := s.describe(ctx); err != nil {
 		return err
 	}
-	faults := []error{stopGateway(ctx, s.instance.StateHome())}
-	if s.findEngine(ctx) {
-		err := s.out.Step("remove hosts and networks", "5 s", func() error { return s.removeAll(ctx) })
-		faults = append(faults, err)
-	}
-	faults = append(faults, s.cleanCheckout(), s.stopOwnEngine(ctx))
-	if err := errors.Join(faults...); err != nil {
+	err = errors.Join(
+		stopGateway(ctx, s.instance.StateHome()),
+		s.out.Step("remove hosts and networks", "5 s", func() error { return s.removeFromEngine(ctx) }),
+		s.cleanCheckout(),
+	)
+	if err != nil {
 		return err
 	}
 	if err := os.RemoveAll(s.dir); err != nil {
@@ -46,17 +45,27 @@ func runDown(ctx context.Context, s *session, args []string) error {
 	return nil
 }
 
-// findEngine tells whether an engine answers that may hold something.
-func (s *session) findEngine(ctx context.Context) bool {
-	if s.engineRuns(ctx) {
-		return true
+// removeFromEngine removes what the lab has on an engine. After a reboot of the
+// machine the labs' own engine does not run, but what was on it is still there.
+func (s *session) removeFromEngine(ctx context.Context) error {
+	own := engine.Own.Docker().Host
+	if s.instance.DockerHost == own || !s.engineRuns(ctx) {
+		if !engine.Own.Exists() {
+			return nil
+		}
+		if _, err := engine.Own.Start(ctx); err != nil {
+			return err
+		}
+		s.instance.DockerHost = own
 	}
-	own := engine.Own.Docker()
-	if !own.Works(ctx) {
-		return false
+	if err := s.removeAll(ctx); err != nil {
+		return err
 	}
-	s.instance.DockerHost = own.Host
-	return true
+	if s.instance.DockerHost != own {
+		return nil
+	}
+	_, err := engine.Own.StopUnused(ctx, instance.LabelName)
+	return err
 }
 
 // removeAll removes what carries the lab's label, and then looks again.
@@ -156,15 +165,4 @@ func (s *session) cleanCheckout() error {
 		return err
 	}
 	return nil
-}
-
-// stopOwnEngine stops the engine that labs started, after the last of them.
-func (s *session) stopOwnEngine(ctx context.Context) error {
-	if s.instance.DockerHost != engine.Own.Docker().Host {
-		return nil
-	}
-	return s.out.Step("stop the lab's Docker engine unless another lab uses it", "", func() error {
-		_, err := engine.Own.StopUnused(ctx, instance.LabelName)
-		return err
-	})
 }

@@ -19,14 +19,14 @@ import (
 	"syscall"
 )
 
-// command is one subcommand.
-type command struct {
+// subcommand is one thing that the program does.
+type subcommand struct {
 	name, args, help string
 	run              func(ctx context.Context, s *session, args []string) error
 }
 
-func commands() []command {
-	return []command{
+func commands() []subcommand {
+	return []subcommand{
 		{"up", "", "start the lab: engine, network, DNS, registry, plugins; cheap to repeat", runUp},
 		{"down", "", "remove everything that the lab made", runDown},
 		{"reset", "", "remove hosts, cloud objects and state; keep what took long to make", runReset},

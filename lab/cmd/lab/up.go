@@ -112,12 +112,13 @@ func (s *session) engineRuns(ctx context.Context) bool {
 	if s.instance.DockerHost != "" && s.docker().Works(ctx) {
 		return true
 	}
-	host := engine.Configured(ctx)
-	if !(engine.Docker{Host: host}).Works(ctx) {
-		return false
+	for _, host := range []string{engine.Configured(ctx), engine.Own.Docker().Host} {
+		if (engine.Docker{Host: host}).Works(ctx) {
+			s.instance.DockerHost = host
+			return true
+		}
 	}
-	s.instance.DockerHost = host
-	return true
+	return false
 }
 
 func (s *session) startEngine(ctx context.Context) error {
