@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 
 	"skep/state/internal/history"
 	"skep/state/internal/home"
@@ -30,6 +31,14 @@ func pruneCommand(flags *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		return history.Prune(ctx, s.FS, history.Options{Keep: *keep, Rekeyed: *rekeyed, Stack: *stack, DryRun: *dryRun}, t.out)
+		err = history.Prune(ctx, s.FS, history.Options{Keep: *keep, Rekeyed: *rekeyed, Stack: *stack, DryRun: *dryRun}, t.out)
+		if swept, ok := s.Raw.(interface{ Sweep() (int, error) }); ok && !*dryRun {
+			removed, fault := swept.Sweep()
+			err = errors.Join(err, fault)
+			if removed > 0 {
+				fmt.Fprintf(t.out, "unfinished writes of killed gateways: removed %d\n", removed)
+			}
+		}
+		return err
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"os/signal"
+	"syscall"
 	"time"
 
 	rclone "github.com/rclone/rclone/fs"
@@ -29,7 +31,9 @@ func serveCommand(*flag.FlagSet) action {
 			return err
 		}
 		t.note("%s serving %s on %s", time.Now().UTC().Format(time.RFC3339), store.Describe(h), server.Address)
-		return server.Wait()
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+		defer stop()
+		return server.Wait(ctx)
 	}
 }
 
@@ -51,7 +55,7 @@ func serve(ctx context.Context, h home.Home) (*gateway.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gateway.Start(ctx, s.FS, address, credentials)
+	return gateway.Start(s, address, credentials)
 }
 
 func startCommand(*flag.FlagSet) action {

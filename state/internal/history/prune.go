@@ -9,7 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	rclone "github.com/rclone/rclone/fs"
 	"github.com/rclone/rclone/fs/walk"
@@ -25,34 +24,11 @@ type Options struct {
 	DryRun  bool
 }
 
-// entry is one object of the bucket.
-type entry struct {
-	path     string
-	modified time.Time
-}
-
-// orphanPrefix begins the name of a write that a killed gateway left unfinished, and orphanAge is when nobody can be
-// writing it any more.
-const (
-	orphanPrefix = ".rclone_temp_"
-	orphanAge    = time.Hour
-)
-
 // Prune removes what the options say and writes a line for each stack.
 func Prune(ctx context.Context, store rclone.Fs, o Options, out io.Writer) error {
-	entries, err := list(ctx, store)
+	names, err := list(ctx, store)
 	if err != nil {
 		return err
-	}
-	var names, orphans []string
-	for _, e := range entries {
-		if strings.HasPrefix(path.Base(e.path), orphanPrefix) {
-			if time.Since(e.modified) > orphanAge {
-				orphans = append(orphans, e.path)
-			}
-			continue
-		}
-		names = append(names, e.path)
 	}
 	stacks := group(names)
 	var faults []error
@@ -60,10 +36,6 @@ func Prune(ctx context.Context, store rclone.Fs, o Options, out io.Writer) error
 		if o.Stack == "" || o.Stack == stack || o.Stack == path.Base(stack) {
 			faults = append(faults, pruneStack(ctx, store, stack, stacks[stack], o, out))
 		}
-	}
-	if len(orphans) > 0 {
-		fmt.Fprintf(out, "unfinished writes: %d\n", len(orphans))
-		faults = append(faults, remove(ctx, store, orphans, o.DryRun))
 	}
 	return errors.Join(faults...)
 }
@@ -128,16 +100,16 @@ func remove(ctx context.Context, store rclone.Fs, paths []string, dryRun bool) e
 }
 
 // list reads the names of all of Pulumi's objects.
-func list(ctx context.Context, store rclone.Fs) ([]entry, error) {
-	var entries []entry
+func list(ctx context.Context, store rclone.Fs) ([]string, error) {
+	var names []string
 	err := walk.ListR(ctx, store, home.Bucket, true, -1, walk.ListObjects, func(found rclone.DirEntries) error {
 		for _, e := range found {
-			entries = append(entries, entry{strings.TrimPrefix(e.Remote(), home.Bucket+"/"), e.ModTime(ctx)})
+			names = append(names, strings.TrimPrefix(e.Remote(), home.Bucket+"/"))
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the store: %w", err)
 	}
-	return entries, nil
+	return names, nil
 }

@@ -59,8 +59,8 @@ func Salts(ctx context.Context, store rclone.Fs) (map[string]string, error) {
 		return nil, err
 	}
 	salts := map[string]string{}
-	for _, entry := range names {
-		if o, ok := parse(entry.path); ok && o.kind == kindCurrent {
+	for _, name := range names {
+		if o, ok := parse(name); ok && o.kind == kindCurrent {
 			salt, err := readSalt(ctx, store, o.path)
 			if err != nil {
 				return nil, err

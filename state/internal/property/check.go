@@ -111,7 +111,7 @@ func newProbe(ctx context.Context, h home.Home) (*probe, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	second, err := gateway.Start(ctx, p.store.FS, "127.0.0.1:0", credentials)
+	second, err := gateway.Start(p.store, "127.0.0.1:0", credentials)
 	if err != nil {
 		return nil, nil, err
 	}

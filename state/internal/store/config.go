@@ -15,12 +15,12 @@ import (
 
 	_ "github.com/rclone/rclone/backend/alias" // names bucket and path of an S3 remote
 	_ "github.com/rclone/rclone/backend/crypt"
-	_ "github.com/rclone/rclone/backend/local"
 	_ "github.com/rclone/rclone/backend/s3"
 	rclone "github.com/rclone/rclone/fs"
 	"github.com/rclone/rclone/fs/config"
 	"github.com/rclone/rclone/fs/config/obscure"
 
+	"skep/state/internal/folder"
 	"skep/state/internal/home"
 )
 
@@ -30,8 +30,8 @@ const RemoteSection = "store"
 // cryptSection names our own section; a user's configuration cannot hold it.
 const cryptSection = "skep-crypt"
 
-// kinds are the backends that are linked in.
-var kinds = []string{"alias", "local", "s3"}
+// kinds are the backends that are linked in. rclone's local one is not: see package folder.
+var kinds = []string{"alias", folder.Type, "s3"}
 
 // Sections is an rclone configuration: section, then key, then value.
 type Sections map[string]map[string]string
@@ -71,6 +71,9 @@ func (s Sections) check() error {
 		if !slices.Contains(kinds, section["type"]) {
 			faults = append(faults, fmt.Errorf("read remote configuration: type %q of section [%s] is not built in: use one of %s", section["type"], name, strings.Join(kinds, ", ")))
 		}
+		if target, _, _ := strings.Cut(section["remote"], ":"); section["type"] == "alias" && s[target] == nil {
+			faults = append(faults, fmt.Errorf("read remote configuration: remote %q of section [%s] begins with no other section's name and a colon", section["remote"], name))
+		}
 	}
 	return errors.Join(faults...)
 }
@@ -82,10 +85,14 @@ func Describe(h home.Home) string {
 		return h.StoreDir()
 	}
 	section := sections[RemoteSection]
-	if section["type"] == "alias" {
+	switch section["type"] {
+	case "alias":
 		return section["remote"]
+	case folder.Type:
+		return section["path"]
+	default:
+		return section["type"] + " " + section["endpoint"]
 	}
-	return section["type"] + " " + section["endpoint"]
 }
 
 // readRemote reads the remote's configuration of a home; nil when the store is the local folder.
@@ -107,7 +114,7 @@ func Configure(h home.Home, key home.CryptKey) error {
 		return err
 	}
 	if sections == nil {
-		sections = Sections{RemoteSection: {"type": "alias", "remote": h.StoreDir()}}
+		sections = Sections{RemoteSection: {"type": folder.Type, "path": h.StoreDir()}}
 	}
 	password, err := obscure.Obscure(key.Password)
 	if err != nil {
@@ -132,5 +139,7 @@ func Configure(h home.Home, key home.CryptKey) error {
 	options := rclone.GetConfig(context.Background())
 	options.ConnectTimeout = rclone.Duration(10 * time.Second)
 	options.LowLevelRetries = 3
+	// The times that the server keeps save a request for each object of a listing.
+	options.UseServerModTime = true
 	return nil
 }

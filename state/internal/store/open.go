@@ -9,7 +9,7 @@ import (
 	"time"
 
 	rclone "github.com/rclone/rclone/fs"
-	"github.com/rclone/rclone/fs/operations"
+	"github.com/rclone/rclone/fs/object"
 
 	"skep/state/internal/home"
 )
@@ -46,6 +46,12 @@ func Open(ctx context.Context, h home.Home, key home.CryptKey) (*Store, error) {
 		return nil, err
 	}
 	raw, err := rclone.NewFs(ctx, RemoteSection+":")
+	if errors.Is(err, rclone.ErrorIsFile) {
+		// The S3 backend says so, too, when the remote cannot be asked; asking again gives the reason.
+		if _, reason := raw.List(ctx, ""); reason != nil {
+			err = reason
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open store %q: %w", Describe(h), err)
 	}
@@ -91,14 +97,14 @@ func (s *Store) prove(ctx context.Context, seen bool) error {
 }
 
 func (s *Store) readCanary(ctx context.Context) (bool, error) {
-	object, err := s.FS.NewObject(ctx, canaryPath)
+	canary, err := s.FS.NewObject(ctx, canaryPath)
 	if errors.Is(err, rclone.ErrorObjectNotFound) || errors.Is(err, rclone.ErrorDirNotFound) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	reader, err := object.Open(ctx)
+	reader, err := canary.Open(ctx)
 	if err != nil {
 		return false, ErrWrongKey
 	}
@@ -110,8 +116,8 @@ func (s *Store) readCanary(ctx context.Context) (bool, error) {
 }
 
 func (s *Store) writeCanary(ctx context.Context) error {
-	body := io.NopCloser(strings.NewReader(canaryText))
-	if _, err := operations.Rcat(ctx, s.FS, canaryPath, body, time.Now(), nil); err != nil {
+	info := object.NewStaticObjectInfo(canaryPath, time.Now(), int64(len(canaryText)), true, nil, nil)
+	if _, err := s.FS.Put(ctx, strings.NewReader(canaryText), info); err != nil {
 		return fmt.Errorf("write into the empty store: %w", err)
 	}
 	return nil
