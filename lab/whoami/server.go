@@ -157,10 +157,8 @@ func dataSize(query url.Values) int64 {
 		size = 1
 	}
 	units := map[string]int64{"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
-	if unit := units[strings.ToUpper(query.Get("unit"))]; unit > 0 && size <= maxData/unit {
-		size *= unit
-	}
-	return min(size, maxData)
+	unit := max(units[strings.ToUpper(query.Get("unit"))], 1)
+	return min(size, maxData/unit) * unit
 }
 
 // letters is an endless line of text.
