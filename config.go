@@ -110,7 +110,7 @@ func loadConfig(ctx *pulumi.Context) (*Config, error) {
 		}
 	}
 	c.Domain = strings.ToLower(source.Get("domain"))
-	c.readSSHKey(source)
+	faults = append(faults, c.readSSHKey(ctx, source))
 	if err := errors.Join(faults...); err != nil {
 		return nil, configFault(err)
 	}
@@ -171,11 +171,16 @@ func unknownKeys(source *config.Config) error {
 	return errors.Join(faults...)
 }
 
-func (c *Config) readSSHKey(source *config.Config) {
+func (c *Config) readSSHKey(ctx *pulumi.Context, source *config.Config) error {
 	c.HasSSHKey = source.Get("sshPrivateKey") != ""
-	if c.HasSSHKey {
-		c.SSHPrivateKey = source.RequireSecret("sshPrivateKey")
+	if !c.HasSSHKey {
+		return nil
 	}
+	c.SSHPrivateKey = source.RequireSecret("sshPrivateKey")
+	if !ctx.IsConfigSecret("skep:sshPrivateKey") {
+		return errors.New("skep:sshPrivateKey: it stands in plain text: set it anew with pulumi config set --secret sshPrivateKey < KEYFILE, and make a new key if the file was shared")
+	}
+	return nil
 }
 
 // checkSSHKey parses the key before any provider sees it: one that is handed a

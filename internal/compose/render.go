@@ -10,9 +10,9 @@ import (
 )
 
 // schemaVersion is the newest compose file version that the oldest engine in
-// use (Docker 26.1 in Debian 13) reads; without one, `docker stack deploy`
+// use (Docker 20.10 in Debian 12) reads; without one, `docker stack deploy`
 // assumes an old version and refuses newer keys.
-const schemaVersion = "3.13"
+const schemaVersion = "3.9"
 
 // overlayMTU names the driver option that sets an overlay's underlay MTU.
 // Docker takes its own 50 bytes off, so this is the mesh's MTU.
