@@ -22,9 +22,9 @@ type checker struct {
 	failures  []string
 }
 
-// object checks the values of one object. Prefix is the path of the object,
-// with a dot, or empty.
-func (c *checker) object(fields Fields, values Values, prefix string) {
+// object checks the values of one object. Prefix and tfPrefix are the path of
+// the object and upstream's key of it, with a dot, or empty.
+func (c *checker) object(fields Fields, values Values, prefix, tfPrefix string) {
 	for _, name := range sorted(fields) {
 		f := fields[name]
 		path := prefix + name
@@ -38,7 +38,11 @@ func (c *checker) object(fields Fields, values Values, prefix string) {
 			c.fail(path, fmt.Sprintf("Value for unconfigurable attribute. Can't configure a value for %q: its value "+
 				"will be decided automatically based on the result of applying this configuration.", fields.upstream(name)))
 		default:
-			c.value(f, v, fields.upstream(name), path)
+			tf := tfPrefix + fields.upstream(name)
+			if f.Type == Object {
+				tf += ".0" // upstream it is a list of one
+			}
+			c.value(f, v, tf, path)
 		}
 	}
 	for _, name := range sorted(values) {
@@ -107,7 +111,7 @@ func (c *checker) value(f *Field, v any, tf, path string) {
 			c.fail(path, fmt.Sprintf("Expected Object Type. Expected object, got %s", kindName(v)))
 			return
 		}
-		c.object(f.Fields, m, path+".")
+		c.object(f.Fields, m, path+".", tf+".")
 	default:
 		c.scalar(f, v, tf, path)
 	}

@@ -28,7 +28,7 @@ func (s *Server) Check(_ context.Context, req *pulumirpc.CheckRequest) (*pulumir
 	}
 	news = withoutNulls(news)
 	c := &checker{name: urn.Name(), framework: s.provider.Framework}
-	c.object(r.Fields, news, "")
+	c.object(r.Fields, news, "", "")
 	inputs := news
 	if !s.provider.Framework {
 		n := naming{name: urn.Name(), seed: req.GetRandomSeed()}

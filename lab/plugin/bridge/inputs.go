@@ -106,7 +106,7 @@ func importedInputs(fields Fields, state Values) Values {
 	out := Values{defaultsKey: []any{}}
 	for name, v := range state {
 		f := fields[name]
-		if f == nil || !f.input() {
+		if f == nil || v == nil || !f.input() {
 			continue
 		}
 		v = importedInput(f, v)

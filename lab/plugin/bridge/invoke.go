@@ -22,7 +22,7 @@ func (s *Server) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*pul
 	}
 	args = withoutNulls(args)
 	c := &checker{}
-	c.object(f.Fields, args, "")
+	c.object(f.Fields, args, "", "")
 	if len(c.failures) > 0 {
 		out := &pulumirpc.InvokeResponse{}
 		for _, reason := range c.failures {
