@@ -69,8 +69,8 @@ func TestCheckOnFolder(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	out := mustRun(t, h, "check") // starts the gateway itself
-	if lines := strings.Count(out, "ok    "); lines != 11 {
-		t.Errorf("%d properties hold, want 11:\n%s", lines, out)
+	if lines := strings.Count(out, "ok    "); lines != 12 {
+		t.Errorf("%d properties hold, want 12:\n%s", lines, out)
 	}
 }
 

@@ -15,6 +15,21 @@ type Options struct {
 	EmptyStore bool   // accept that a store which held objects is empty now
 }
 
+// firstContents are the files that a new home gets, in order. The key comes last: its presence is what makes the
+// directory a home.
+var firstContents = []struct {
+	file string
+	make func() ([]byte, error)
+}{
+	{portFile, func() ([]byte, error) {
+		port, err := freePort()
+		return []byte(strconv.Itoa(port) + "\n"), err
+	}},
+	{credentialsFile, newCredentials},
+	{passphraseFile, func() ([]byte, error) { return []byte(random(32) + "\n"), nil }},
+	{keyFile, func() ([]byte, error) { return newCryptKey().encode() }},
+}
+
 // Init makes the home or completes it. Keys that exist are never replaced: they are what reads the store.
 func (h Home) Init(o Options) error {
 	if err := os.MkdirAll(h.Dir, 0o700); err != nil {
@@ -38,20 +53,7 @@ func (h Home) Init(o Options) error {
 			return err
 		}
 	}
-	steps := []struct {
-		file string
-		make func() ([]byte, error)
-	}{
-		{portFile, func() ([]byte, error) {
-			port, err := freePort()
-			return []byte(strconv.Itoa(port) + "\n"), err
-		}},
-		{credentialsFile, newCredentials},
-		{passphraseFile, func() ([]byte, error) { return []byte(random(32) + "\n"), nil }},
-		// The key comes last: its presence is what makes the directory a home.
-		{keyFile, func() ([]byte, error) { return newCryptKey().encode() }},
-	}
-	for _, step := range steps {
+	for _, step := range firstContents {
 		if _, err := os.Stat(h.Path(step.file)); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

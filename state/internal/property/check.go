@@ -37,6 +37,7 @@ var properties = []property{
 	{"conditional put", conditionalPut},
 	{"twenty at once, one wins", conditionalRace},
 	{"two gateways agree", twoGateways},
+	{"two gateways, one wins", raceBetweenGateways},
 	{"unsigned is refused", unsignedRefused},
 	{"names and contents encrypted", encrypted},
 	{"passphrase fits every stack", passphraseFits},
