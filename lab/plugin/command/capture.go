@@ -22,6 +22,8 @@ type capture struct {
 	stderr bytes.Buffer
 	mixed  bytes.Buffer
 	cut    bool
+	// closed drops what still comes from a process that would not end.
+	closed bool
 	log    *lineLog
 	hide   redactor
 }
@@ -35,6 +37,9 @@ func (c *capture) writer(buffer *bytes.Buffer, lines bool) io.Writer {
 	return writerFunc(func(p []byte) (int, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		if c.closed {
+			return len(p), nil
+		}
 		buffer.Write(p)
 		c.mixed.Write(p)
 		if c.mixed.Len() > 2*errorTail {
@@ -46,6 +51,14 @@ func (c *capture) writer(buffer *bytes.Buffer, lines bool) io.Writer {
 		}
 		return len(p), nil
 	})
+}
+
+// close ends the capture and its log, and waits for the log.
+func (c *capture) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.log.close()
 }
 
 // output is what a run leaves in the state.

@@ -50,7 +50,7 @@ func testRefusedPort(t *testing.T) {
 func testNoLimitButTime(t *testing.T) {
 	r := newRig(t, remoteCommandToken)
 	r.timeout = 3
-	within(t, 2500*time.Millisecond, 3500*time.Millisecond, func() {
+	within(t, 2500*time.Millisecond, 4500*time.Millisecond, func() {
 		_, err := r.create(props("connection", trying(closedPort(t), -1, 15), "create", "true"))
 		wantError(t, err, "context deadline exceeded", "failed attempts", "connection refused")
 	})

@@ -160,15 +160,22 @@ type stored struct {
 // state finds a resource in the state by its name, or gives nil.
 func (e *realEngine) state(name string) *stored {
 	e.Helper()
-	out, err := e.pulumi(plan{}, "stack", "export")
+	content, err := os.ReadFile(filepath.Join(e.dir, "state", ".pulumi", "stacks", "box", "lab.json"))
 	if err != nil {
-		e.Fatalf("stack export: %v\n%s", err, out)
+		e.Fatal(err)
 	}
-	var export struct{ Deployment struct{ Resources []stored } }
-	if err := json.Unmarshal([]byte(out), &export); err != nil {
-		e.Fatalf("read export: %v\n%s", err, out)
+	var export struct {
+		Checkpoint struct {
+			Latest struct{ Resources []stored }
+		}
 	}
-	for _, r := range export.Deployment.Resources {
+	if err := json.Unmarshal(content, &export); err != nil {
+		e.Fatalf("read state: %v\n%s", err, content)
+	}
+	if len(export.Checkpoint.Latest.Resources) == 0 {
+		e.Fatalf("the state is empty:\n%s", content)
+	}
+	for _, r := range export.Checkpoint.Latest.Resources {
 		if r.URN.Name() == name {
 			return &r
 		}

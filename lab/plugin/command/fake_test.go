@@ -226,7 +226,10 @@ func (f *fakeSSH) session(conn ssh.Conn, newChannel ssh.NewChannel) {
 			if run == nil {
 				run = runShell
 			}
+			// The answer must not come after what the command does.
+			_ = request.Reply(true, nil)
 			go run(s)
+			continue
 		case "subsystem":
 			go f.sftp(channel)
 		case "signal":

@@ -2,12 +2,12 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
@@ -43,10 +43,11 @@ func runLocal(
 	return out, files, nil
 }
 
-// runHere runs argv in a process group of its own. When ctx ends the whole
-// group gets SIGTERM, a moment later the command is killed.
+// runHere runs argv in a process group of its own, and waits until nobody
+// holds its output open any more. When ctx ends the whole group gets SIGTERM,
+// and SIGKILL a moment later.
 func (j *job) runHere(ctx context.Context, argv []string, dir string) error {
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = dir
 	cmd.Env = os.Environ()
 	for name, value := range j.environment {
@@ -61,15 +62,32 @@ func (j *job) runHere(ctx context.Context, argv []string, dir string) error {
 	cmd.Stdout = j.capture.writer(&j.capture.stdout, j.logsStdout())
 	cmd.Stderr = j.capture.writer(&j.capture.stderr, j.logsStderr())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = killGrace
-	err := cmd.Run()
-	if ctx.Err() != nil && cmd.Process != nil {
-		// What the command left behind in its group ends with it.
-		if killErr := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); killErr != nil && !errors.Is(killErr, syscall.ESRCH) {
-			err = errors.Join(err, fmt.Errorf("end process group: %w", killErr))
-		}
-		return errors.Join(ctx.Err(), err)
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	return err
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start command: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	// A group that is gone already does not mind the signals.
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+	select {
+	case <-ended:
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		return ctx.Err()
+	case <-time.After(killGrace):
+	}
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	select {
+	case <-ended:
+	case <-time.After(killGrace):
+		// Something that left the group still holds the output.
+	}
+	return ctx.Err()
 }

@@ -58,6 +58,10 @@ func TestLocalLife(t *testing.T) {
 	if err := r.delete(state); err != nil {
 		t.Error(err)
 	}
+	background := r.mustCreate(props("create", "(sleep 1.2; echo late) & echo now"))
+	if diff := cmp.Diff("now\nlate", text(background, "stdout")); diff != "" {
+		t.Error(diff)
+	}
 	unread := props("create", "true", "stdin", strings.Repeat("x", 3<<20))
 	r.mustCreate(unread)
 }

@@ -47,7 +47,7 @@ func FuzzCapture(f *testing.F) {
 				t.Fatalf("Write = %d, %v", n, err)
 			}
 		}
-		c.log.close()
+		c.close()
 		out := c.output()
 		if want := strings.ToValidUTF8(strings.TrimSuffix(string(data), "\n"), replacement); out.stdout != want {
 			t.Errorf("stdout %q, want %q", out.stdout, want)

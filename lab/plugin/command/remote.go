@@ -39,12 +39,12 @@ func (d dialer) runRemote(
 	defer func() { _ = session.Close() }()
 	j := newJob(c, command, props, previous)
 	if err := j.setEnvironment(session); err != nil {
-		j.capture.log.close()
+		j.capture.close()
 		return output{}, nil, err
 	}
 	if !stop() {
 		// The connection is closed already, and the command has not begun.
-		j.capture.log.close()
+		j.capture.close()
 		return output{}, nil, fmt.Errorf("open session on %q: %w", conn.address(), ctx.Err())
 	}
 	out, err := j.finish(ctx, j.runIn(ctx, client, session))

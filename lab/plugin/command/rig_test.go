@@ -273,7 +273,8 @@ func wantError(t *testing.T, err error, parts ...string) {
 	}
 }
 
-// within checks how long f takes.
+// within checks how long f takes. The upper bounds leave a second or more for
+// a machine that is busy with other tests.
 func within(t *testing.T, least, most time.Duration, f func()) {
 	t.Helper()
 	start := time.Now()

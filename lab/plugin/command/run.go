@@ -89,7 +89,7 @@ func (j *job) logsStderr() bool { return j.logging == logBoth || j.logging == lo
 // finish ends the log and turns the end of the command into its result. The
 // error holds the command and what it printed, and never its stdin.
 func (j *job) finish(ctx context.Context, err error) (output, error) {
-	j.capture.log.close()
+	j.capture.close()
 	if err != nil {
 		if cause := ctx.Err(); cause != nil {
 			err = fmt.Errorf("stopped the command: %w", cause)

@@ -95,6 +95,8 @@ func startSSHD() (*realSSHD, error) {
 	_ = listener.Close()
 	for name, content := range map[string]string{
 		"ed25519": hostKey().private, "rsa": rsaKey().private, "authorized_keys": userKey().line + "\n",
+		// HOME is set because a shell that sshd starts reads its start files
+		// there, and those of a developer may take longer than the whole test.
 		"config": fmt.Sprintf(`ListenAddress 127.0.0.1
 Port %d
 HostKey %[2]s/ed25519
@@ -106,6 +108,7 @@ UsePAM no
 PasswordAuthentication no
 PermitRootLogin yes
 AcceptEnv LC_*
+SetEnv HOME=%[2]s
 Subsystem sftp internal-sftp
 `, address.Port, dir),
 	} {

@@ -157,3 +157,13 @@ func TestHostWithoutEngineDropsMessages(t *testing.T) {
 		t.Error("Log on a nil host gave no error")
 	}
 }
+
+func TestWatchParentSeesTheParentGo(t *testing.T) {
+	gone := make(chan struct{})
+	go watchParent(t.Context(), -1, func() { close(gone) })
+	select {
+	case <-gone:
+	case <-time.After(10 * parentPoll):
+		t.Error("a parent that is another process was not noticed")
+	}
+}
