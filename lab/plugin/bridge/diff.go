@@ -104,7 +104,7 @@ func diffMembers(path string, f *Field, old, new any, replace bool) changes {
 		if member == nil || name == defaultsKey {
 			continue
 		}
-		for p, kind := range diffValue(path+"."+name, member, was[name], is[name], replace || member.ForceNew) {
+		for p, kind := range diffValue(path+"."+name, member, was[name], is[name], replace) {
 			out[p] = kind
 		}
 	}

@@ -43,7 +43,8 @@ type Field struct {
 	// Required and Optional make the property an input, Computed an output.
 	// A property that is none of them is not known.
 	Required, Optional, Computed bool
-	// ForceNew makes a change replace the resource.
+	// ForceNew makes a change replace the resource. It counts for properties
+	// of a resource, not for those of an object inside.
 	ForceNew bool
 	// Secret marks the output as secret.
 	Secret bool
