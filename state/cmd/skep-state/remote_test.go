@@ -35,6 +35,9 @@ no_check_bucket = true
 }
 
 func TestStoreOnS3(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes ten seconds and more")
+	}
 	t.Parallel()
 	service := newHome(t)
 	mustRun(t, service, "start")
@@ -59,6 +62,9 @@ func TestStoreOnS3(t *testing.T) {
 }
 
 func TestUnreachableRemoteIsSaid(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes ten seconds and more")
+	}
 	t.Parallel()
 	service := newHome(t) // never started: its port is closed
 	h := newHome(t, "--remote-conf", s3Conf(t, service))
