@@ -2,18 +2,15 @@ package command
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pkg/sftp"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
@@ -91,7 +88,19 @@ func read(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-func testCopyPaths(t *testing.T) {
+// copyCase is a copy to dest, in a folder that holds before.
+type copyCase struct {
+	name   string
+	before map[string]string
+	source resource.PropertyValue
+	dest   string
+	want   map[string]string
+	fails  string
+}
+
+// copyCases are the rows of the table at putPath, and their edges.
+func copyCases(t *testing.T) []copyCase {
+	t.Helper()
 	source := t.TempDir()
 	tree(t, source, map[string]string{
 		"file": "F", "box.tgz": "not unpacked", "folder/a": "A", "folder/sub/b": "B", "folder/none/": "",
@@ -106,14 +115,7 @@ func testCopyPaths(t *testing.T) {
 		}
 		return all
 	}
-	for _, tt := range []struct {
-		name   string
-		before map[string]string
-		source resource.PropertyValue
-		dest   string
-		want   map[string]string
-		fails  string
-	}{
+	return []copyCase{
 		{"file to a folder", map[string]string{"d/x": "X"}, file, "d", map[string]string{"d/x": "X", "d/file": "F"}, ""},
 		{"file to nothing", nil, file, "p/q/new", map[string]string{"p/q/new": "F"}, ""},
 		{"file to a file", map[string]string{"old": "much longer"}, file, "old", map[string]string{"old": "F"}, ""},
@@ -133,7 +135,11 @@ func testCopyPaths(t *testing.T) {
 		{"packed archive", nil, folderSource(source+"/box.tgz", "3"), "x.tgz", map[string]string{"x.tgz": "not unpacked"}, ""},
 		{"link to a folder", nil, folderSource(source+"/bad/", "4"), "d", map[string]string{"d/": ""}, "link to a folder"},
 		{"missing source", nil, fileSource(source+"/nothing", "5"), "d", map[string]string{}, "read source"},
-	} {
+	}
+}
+
+func testCopyPaths(t *testing.T) {
+	for _, tt := range copyCases(t) {
 		t.Run(tt.name, func(t *testing.T) {
 			r, f, dir := newRig(t, copyToRemoteToken), newFake(t, nil), t.TempDir()
 			tree(t, dir, tt.before)
@@ -274,65 +280,4 @@ func testModeStays(t *testing.T, connections []resource.PropertyMap) {
 			t.Errorf("mode %v, %v, want 0640", info.Mode(), err)
 		}
 	}
-}
-
-// fullDisk is a file system in memory that refuses to grow once it is full.
-type fullDisk struct {
-	sftp.Handlers
-	full atomic.Bool
-}
-
-func (d *fullDisk) Filewrite(req *sftp.Request) (io.WriterAt, error) {
-	file, err := d.FilePut.Filewrite(req)
-	return writerAtFunc(func(p []byte, at int64) (int, error) {
-		if d.full.Load() && at > 0 {
-			return 0, errors.New("no space left on device")
-		}
-		return file.WriteAt(p, at)
-	}), err
-}
-
-type writerAtFunc func([]byte, int64) (int, error)
-
-func (f writerAtFunc) WriteAt(p []byte, at int64) (int, error) { return f(p, at) }
-
-// Better than the official provider, which leaves the old file cut.
-func testCopyDiskFull(t *testing.T) {
-	disk := &fullDisk{Handlers: sftp.InMemHandler()}
-	f := newFake(t, func(f *fakeSSH) {
-		f.serveSFTP = func(channel io.ReadWriteCloser) {
-			_ = sftp.NewRequestServer(channel, sftp.Handlers{
-				FileGet: disk.FileGet, FilePut: disk, FileCmd: disk.FileCmd, FileList: disk.FileList,
-			}).Serve()
-		}
-	})
-	r := newRig(t, copyToRemoteToken)
-	inputs := props("connection", f.connection(), "source", textAsset(t, "the old content"), "remotePath", "/x")
-	state := r.mustCreate(inputs)
-	disk.full.Store(true)
-	_, err := r.update(state, with(inputs, "source", textAsset(t, strings.Repeat("new", 1<<20))), false)
-	wantError(t, err, `copy to "/x"`, "no space left on device")
-
-	client, err := plain.dial(t.Context(), mustConnection(t, inputs))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = client.Close() }()
-	files, err := sftp.NewClient(client.Client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries, err := files.ReadDir("/")
-	if err != nil || len(entries) != 1 || entries[0].Size() != int64(len("the old content")) {
-		t.Errorf("files %v, %v, want only the old one, whole", entries, err)
-	}
-}
-
-func mustConnection(t *testing.T, inputs resource.PropertyMap) connection {
-	t.Helper()
-	c, err := connectionOf(inputs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
 }

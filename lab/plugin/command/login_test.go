@@ -105,7 +105,17 @@ func startAgent(t *testing.T, key any) string {
 	return socket
 }
 
-func testWaysToLogIn(t *testing.T) {
+// loginCase is one way to log in.
+type loginCase struct {
+	name       string
+	connection resource.PropertyMap
+	environ    string
+	// fails is a part of the error; empty means that it works.
+	fails string
+}
+
+func loginCases(t *testing.T) []loginCase {
+	t.Helper()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -126,13 +136,7 @@ func testWaysToLogIn(t *testing.T) {
 	withKey := with(bare, "privateKey", keyPairOf(private).private)
 	noAuth := with(without(locked.connection(), "privateKey", "password"), "dialErrorLimit", 0.0)
 
-	for _, tt := range []struct {
-		name       string
-		connection resource.PropertyMap
-		environ    string
-		// fails is a part of the error; empty means that it works.
-		fails string
-	}{
+	return []loginCase{
 		{"password", with(noAuth, "password", "hunter2"), "", ""},
 		{"wrong password", with(noAuth, "password", "hunter3"), "", "unable to authenticate"},
 		{"private key", withKey, "", ""},
@@ -148,7 +152,11 @@ func testWaysToLogIn(t *testing.T) {
 		{"dead agent of the environment, good key", withKey, dead, ""},
 		{"dead agent alone", with(bare, "agentSocketPath", dead), "", "use SSH agent"},
 		{"nothing", bare, "", "unable to authenticate"},
-	} {
+	}
+}
+
+func testWaysToLogIn(t *testing.T) {
+	for _, tt := range loginCases(t) {
 		r := newRigWith(t, remoteCommandToken, dialer{environAgent: tt.environ})
 		_, err := r.create(props("connection", tt.connection, "create", "true"))
 		if tt.fails == "" && err != nil {

@@ -36,7 +36,7 @@ var rsaKey = sync.OnceValue(func() keyPair {
 // theSSHD starts the one server that the tests share.
 var theSSHD = sync.OnceValues(func() (*realSSHD, error) {
 	sshd, err := startSSHD()
-	if sshd != nil {
+	if err == nil && sshd != nil {
 		stopSSHD = sshd.stop
 	}
 	return sshd, err
@@ -83,21 +83,38 @@ func startSSHD() (*realSSHD, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "skep-sshd-")
-	if err != nil {
-		return nil, err
-	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	address := listener.Addr().(*net.TCPAddr)
 	_ = listener.Close()
-	for name, content := range map[string]string{
-		"ed25519": hostKey().private, "rsa": rsaKey().private, "authorized_keys": userKey().line + "\n",
-		// HOME is set because a shell that sshd starts reads its start files
-		// there, and those of a developer may take longer than the whole test.
-		"config": fmt.Sprintf(`ListenAddress 127.0.0.1
+	sshd := &realSSHD{address: address.String(), user: me.Username}
+	if err := sshd.configure(address.Port); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(sshd.dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = log.Close() }()
+	sshd.process = exec.Command(path, "-D", "-e", "-f", filepath.Join(sshd.dir, "config"))
+	sshd.process.Stderr = log
+	if err := sshd.process.Start(); err != nil {
+		return nil, err
+	}
+	return sshd, sshd.wait()
+}
+
+// configure writes what the server reads into a folder of its own. HOME is set
+// because a shell that sshd starts reads its start files there, and those of a
+// developer may take longer than the whole test.
+func (s *realSSHD) configure(port int) error {
+	var err error
+	if s.dir, err = os.MkdirTemp("", "skep-sshd-"); err != nil {
+		return err
+	}
+	config := fmt.Sprintf(`ListenAddress 127.0.0.1
 Port %d
 HostKey %[2]s/ed25519
 HostKey %[2]s/rsa
@@ -110,32 +127,28 @@ PermitRootLogin yes
 AcceptEnv LC_*
 SetEnv HOME=%[2]s
 Subsystem sftp internal-sftp
-`, address.Port, dir),
+`, port, s.dir)
+	for name, content := range map[string]string{
+		"ed25519": hostKey().private, "rsa": rsaKey().private, "authorized_keys": userKey().line + "\n", "config": config,
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			return nil, err
+		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(content), 0o600); err != nil {
+			return err
 		}
 	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = log.Close() }()
-	sshd := &realSSHD{address: address.String(), user: me.Username, dir: dir}
-	sshd.process = exec.Command(path, "-D", "-e", "-f", filepath.Join(dir, "config"))
-	sshd.process.Stderr = log
-	if err := sshd.process.Start(); err != nil {
-		return nil, err
-	}
+	return nil
+}
+
+// wait waits until the server listens.
+func (s *realSSHD) wait() error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", sshd.address)
+		conn, err := net.Dial("tcp", s.address)
 		if err == nil {
-			return sshd, conn.Close()
+			return conn.Close()
 		}
 		if time.Now().After(deadline) {
-			said, _ := os.ReadFile(log.Name())
-			sshd.stop()
-			return nil, fmt.Errorf("start sshd: it does not listen: %s", strings.TrimSpace(string(said)))
+			said, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			s.stop()
+			return fmt.Errorf("start sshd: it does not listen: %s", strings.TrimSpace(string(said)))
 		}
 	}
 }
