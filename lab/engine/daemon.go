@@ -75,20 +75,20 @@ func (d Daemon) Start(ctx context.Context) (started bool, err error) {
 	if d.pid() != 0 && d.Docker().Works(ctx) {
 		return false, nil
 	}
-	if err := d.launch(); err != nil {
+	if err := d.launch(ctx); err != nil {
 		return false, fmt.Errorf("start Docker engine: %w", err)
 	}
 	return true, d.await(ctx)
 }
 
-func (d Daemon) launch() error {
+func (d Daemon) launch(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		return errors.New("no Docker engine answers and starting one needs root: start Docker, or run the lab as root")
 	}
 	if _, err := exec.LookPath("dockerd"); err != nil {
 		return fmt.Errorf("%w: install it with `apt-get install docker.io`", err)
 	}
-	if err := os.MkdirAll(d.Data, 0o711); err != nil {
+	if err := errors.Join(os.MkdirAll(d.Data, 0o711), d.keepForwarding(ctx)); err != nil {
 		return err
 	}
 	log, err := os.OpenFile(d.Log(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)

@@ -57,6 +57,9 @@ func (d Daemon) stop(ctx context.Context) error {
 	if err := d.gone(ctx); err != nil {
 		return err
 	}
+	if err := d.restoreForwarding(ctx); err != nil {
+		return err
+	}
 	if err := unmountBelow(d.Data, d.Run); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -41,6 +42,8 @@ func runDown(ctx context.Context, s *session, args []string) error {
 	if err := os.Remove(s.dir + ".lock"); err != nil {
 		return fmt.Errorf("remove lab directory: %w", err)
 	}
+	// Gone only when nothing else is in it.
+	_ = os.Remove(filepath.Dir(s.dir))
 	s.out.Note("lab %s is down; kept: the host image in %q", s.instance.ID, hostimage.Cached(s.cache))
 	return nil
 }
