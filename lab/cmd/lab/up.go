@@ -77,7 +77,7 @@ func (s *session) upSteps() []step {
 		{what: "install the program", run: s.installProgram},
 		{"start DNS and registry", "", s.startServices, s.servicesRun},
 		{"build the images of stacks", "5 s", s.buildImages, s.imagesBuilt},
-		{what: "make the DNS zone", run: s.makeZone},
+		{what: "make the DNS zones", run: s.makeZones},
 		{what: "install the plugins", run: s.installPlugins},
 		{what: "write the environment", run: s.writeEnvironment},
 		{what: "write the stack config", run: s.writeStackConfig},
@@ -194,13 +194,22 @@ func fileDigest(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// makeZone gives the played account the zone of the lab. Its numbers follow
-// from the name, so that configuration may name them.
-func (s *session) makeZone(context.Context) error {
-	sum := sha256.Sum256([]byte(s.instance.Domain))
+// documentationZone is the domain of the configs that ship as examples (RFC
+// 2606); with it, they preview against the played account as they are.
+const documentationZone = "example.org"
+
+// makeZones gives the played account the zone of the lab and that of examples.
+func (s *session) makeZones(context.Context) error {
+	return errors.Join(s.makeZone(s.instance.Domain), s.makeZone(documentationZone))
+}
+
+// makeZone gives the played account a zone. Its numbers follow from the name,
+// so that configuration may name them.
+func (s *session) makeZone(name string) error {
+	sum := sha256.Sum256([]byte(name))
 	zone := cloud.Zone{
 		ID:        hex.EncodeToString(sum[:16]),
-		Name:      s.instance.Domain,
+		Name:      name,
 		AccountID: hex.EncodeToString(sum[16:]),
 	}
 	store := cloud.Open(s.instance.CloudDir())

@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sentence must be in the environment, so that `go test ./...` never starts
+// machines by accident.
+const (
+	variable = "SKEP_LAB_TEST"
+	sentence = "may start machines here"
+)
+
+// checkout is a copy of this tree with a lab of its own, used as an operator
+// uses one: through its scripts and plain pulumi.
+type checkout struct {
+	t    *testing.T
+	root string
+}
+
+// newCheckout copies what git knows and what it does not ignore, so that what
+// is tested is what would be committed.
+func newCheckout(t *testing.T) *checkout {
+	t.Helper()
+	if os.Getenv(variable) != sentence {
+		t.Skipf("starts machines on this computer: run it by `make test-lab`, or set %s=%q", variable, sentence)
+	}
+	top, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
+	if err != nil {
+		t.Fatalf("find the checkout: %v", err)
+	}
+	c := &checkout{t: t, root: filepath.Join(t.TempDir(), "skep")}
+	copyTree := `mkdir -p "$2" && cd "$1" && git ls-files -coz --exclude-standard | xargs -0 -I{} sh -c 'test -e "{}" && echo "{}"' | tar -cf - -T - | tar -xf - -C "$2" && git -C "$2" init -q`
+	if out, err := exec.Command("bash", "-c", copyTree, "copy", strings.TrimSpace(string(top)), c.root).CombinedOutput(); err != nil {
+		t.Fatalf("copy the checkout: %v: %s", err, out)
+	}
+	c.forgetLab()
+	return c
+}
+
+// forgetLab takes out what the lab of the copied checkout wrote into its config.
+func (c *checkout) forgetLab() {
+	out, err := exec.Command("git", "show", "HEAD:Pulumi.lab.yaml").Output()
+	if err != nil {
+		return // not committed yet: then there is nothing to forget
+	}
+	c.write("Pulumi.lab.yaml", string(out))
+}
+
+// run runs a line of shell in the checkout and fails the test if it fails.
+func (c *checkout) run(line string) string {
+	c.t.Helper()
+	out, err := c.try(line)
+	if err != nil {
+		c.t.Fatalf("%s: %v\n%s", line, err, tail(out))
+	}
+	return out
+}
+
+// try is run for a line that may fail. Its output holds both streams.
+func (c *checkout) try(line string) (string, error) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
+	defer cancel()
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, "bash", "-c", "set -euo pipefail\n"+line)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = c.root, &out, &out
+	cmd.WaitDelay = 10 * time.Second // a daemon that a line started may hold the pipe
+	err := cmd.Run()
+	return out.String(), err
+}
+
+// pulumi runs a line in the environment of a stack, the way the README says.
+func (c *checkout) pulumi(stack, line string) string {
+	c.t.Helper()
+	return c.run(inStack(stack, line))
+}
+
+func inStack(stack, line string) string {
+	return fmt.Sprintf("exports=$(scripts/env %s); eval \"$exports\"; %s", stack, line)
+}
+
+// data runs a line in a stack's environment and decodes its standard output.
+func (c *checkout) data(stack, line string, into any) {
+	c.t.Helper()
+	out := c.pulumi(stack, line+" 2>/dev/null")
+	if err := json.Unmarshal([]byte(out), into); err != nil {
+		c.t.Fatalf("%s: read its answer: %v\n%s", line, err, tail(out))
+	}
+}
+
+// on runs a command on a host over SSH, with the stack's own key and pinning.
+func (c *checkout) on(stack, host, command string) string {
+	c.t.Helper()
+	return strings.TrimSpace(c.run(fmt.Sprintf("scripts/ssh --stack %s %s '%s'", stack, host, strings.ReplaceAll(command, "'", `'\''`))))
+}
+
+// until polls a condition by name until it holds.
+func (c *checkout) until(limit time.Duration, what string, holds func() bool) {
+	c.t.Helper()
+	for end := time.Now().Add(limit); !holds(); {
+		if time.Now().After(end) {
+			c.t.Fatalf("waited %s for %s in vain", limit, what)
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+func (c *checkout) read(path string) string {
+	c.t.Helper()
+	content, err := os.ReadFile(filepath.Join(c.root, path))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(content)
+}
+
+func (c *checkout) write(path, content string) {
+	c.t.Helper()
+	if err := os.WriteFile(filepath.Join(c.root, path), []byte(content), 0o644); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// edit replaces text in a file, and fails if it is not there.
+func (c *checkout) edit(path, from, to string) {
+	c.t.Helper()
+	before := c.read(path)
+	if !strings.Contains(before, from) {
+		c.t.Fatalf("%s does not hold %q:\n%s", path, from, before)
+	}
+	c.write(path, strings.Replace(before, from, to, 1))
+}
+
+// engine runs docker against the lab's engine.
+func (c *checkout) engine(args string) string {
+	c.t.Helper()
+	var lab struct{ DockerHost string }
+	if err := json.Unmarshal([]byte(c.read(".skep/lab/lab.json")), &lab); err != nil {
+		c.t.Fatalf("read lab.json: %v", err)
+	}
+	return strings.TrimSpace(c.run("docker -H " + lab.DockerHost + " " + args))
+}
+
+// container is the name of the container that plays a host.
+func (c *checkout) container(host string) string {
+	c.t.Helper()
+	for _, name := range strings.Fields(c.engine("ps -a --format {{.Names}}")) {
+		if strings.HasPrefix(name, "skep-"+c.labID()+"-") && strings.HasSuffix(name, "-"+host) {
+			return name
+		}
+	}
+	return ""
+}
+
+func (c *checkout) labID() string {
+	c.t.Helper()
+	var lab struct{ ID string }
+	if err := json.Unmarshal([]byte(c.read(".skep/lab/lab.json")), &lab); err != nil {
+		c.t.Fatalf("read lab.json: %v", err)
+	}
+	return lab.ID
+}
+
+// tail keeps the end of long output, where faults stand.
+func tail(text string) string {
+	const most = 6000
+	if len(text) > most {
+		return "…" + text[len(text)-most:]
+	}
+	return text
+}

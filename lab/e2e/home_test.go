@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+type machine struct {
+	Name, Address, User, HostKey string
+	Port                         int
+}
+
+// TestHome brings the swarm up on machines that exist already, with plugins
+// for commands and random numbers only: no cloud plugin is there to be used.
+func TestHome(t *testing.T) {
+	c := newCheckout(t)
+	t.Cleanup(func() {
+		c.t = t
+		if out, err := c.try("scripts/lab down"); err != nil {
+			t.Errorf("lab down: %v\n%s", err, tail(out))
+		}
+		c.nothingLeft()
+	})
+	c.run("scripts/tools --packages-for lab && .skep/bin/lab up")
+	c.run("ssh-keygen -q -t ed25519 -N '' -f key")
+	boards := []machine{c.machine("board-1", "root"), c.machine("board-2", "operator"), c.machine("board-3", "operator")}
+	c.homeEnvironment()
+	c.homeConfig(boards)
+
+	for _, step := range []struct {
+		name string
+		run  func(*checkout, []machine)
+	}{
+		{"up", testHomeUp}, {"a wrong host key stops", testHomeWrongKey}, {"destroy with a dead machine", testHomeDestroy},
+	} {
+		if !t.Run(step.name, func(t *testing.T) {
+			c.t = t
+			step.run(c, boards)
+		}) {
+			t.Fatalf("%q failed; what follows builds on it", step.name)
+		}
+	}
+}
+
+func (c *checkout) machine(name, user string) machine {
+	c.t.Helper()
+	var m machine
+	out := c.run(fmt.Sprintf(`.skep/bin/lab machine %s --user %s --authorized-key "$(cat key.pub)" 2>/dev/null`, name, user))
+	if err := json.Unmarshal([]byte(out), &m); err != nil {
+		c.t.Fatalf("read what `lab machine` says: %v: %s", err, out)
+	}
+	return m
+}
+
+// homeEnvironment gives the stack its own plugins and state, by the file that
+// scripts/env reads for any stack.
+func (c *checkout) homeEnvironment() {
+	c.t.Helper()
+	c.run(`mkdir -p .skep/home/plugins
+		for plugin in .skep/lab/pulumi/plugins/resource-{command,random}-*; do cp -r "$plugin" .skep/home/plugins/; done
+		printf 'export PULUMI_HOME=%q/.skep/home SKEP_STATE_HOME=%q/.skep/home/state\n' "$PWD" "$PWD" >.skep/home.env`)
+}
+
+// homeConfig writes the operator's own addresses into the file that ships.
+func (c *checkout) homeConfig(boards []machine) {
+	c.t.Helper()
+	for i, b := range boards {
+		shipped := fmt.Sprintf("192.168.1.%d", 11+i)
+		c.edit("Pulumi.home.yaml", "address: "+shipped, fmt.Sprintf("address: %s\n      user: %s\n      port: %d", b.Address, b.User, b.Port))
+		c.edit("Pulumi.home.yaml", "hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "hostKey: "+b.HostKey)
+	}
+	var images map[string]string
+	if err := json.Unmarshal([]byte(c.run(".skep/bin/lab images 2>/dev/null")), &images); err != nil {
+		c.t.Fatalf("read `lab images`: %v", err)
+	}
+	for from, to := range images {
+		c.edit("Pulumi.home.yaml", "  skep:stacks:", fmt.Sprintf("  skep:images:\n    %q: %q\n  skep:stacks:", from, to))
+	}
+}
+
+func testHomeUp(c *checkout, boards []machine) {
+	c.pulumi("home", "pulumi stack init home && pulumi config set --secret sshPrivateKey <key && pulumi up --yes --skip-preview")
+	for _, b := range boards {
+		if out := c.run("curl -fsS --max-time 5 http://" + b.Address + "/"); !strings.Contains(out, "Hostname: ") {
+			c.t.Errorf("whoami does not answer on %s: %s", b.Name, out)
+		}
+	}
+	if plugins := c.run("ls .skep/home/plugins"); strings.Contains(plugins, "cloudflare") || strings.Contains(plugins, "digitalocean") {
+		c.t.Errorf("a cloud plugin has come: %s", plugins)
+	}
+	c.pulumi("home", "pulumi up --yes --expect-no-changes")
+}
+
+func testHomeWrongKey(c *checkout, boards []machine) {
+	before := c.read("Pulumi.home.yaml")
+	c.edit("Pulumi.home.yaml", boards[2].HostKey, boards[1].HostKey)
+	out, err := c.try(inStack("home", "pulumi up --yes --skip-preview"))
+	if err == nil || !strings.Contains(out, "board-3") || !strings.Contains(out, "host key mismatch") {
+		c.t.Errorf("up went past a wrong host key, or does not name it (%v):\n%s", err, tail(out))
+	}
+	c.write("Pulumi.home.yaml", before)
+	c.pulumi("home", "pulumi up --yes --skip-preview")
+}
+
+func testHomeDestroy(c *checkout, boards []machine) {
+	c.engine("kill " + c.container("board-3"))
+	c.pulumi("home", "pulumi destroy --yes --skip-preview")
+	for _, b := range boards[:2] {
+		left := c.run(fmt.Sprintf(`.skep/bin/lab ssh %s 'docker info --format "{{.Swarm.LocalNodeState}}"; ip link show wg0 2>&1; ls -d /etc/skep /usr/local/lib/skep /etc/systemd/system/skep-* /etc/ssh/sshd_config.d/10-skep.conf 2>/dev/null || true'`, b.Name))
+		if !strings.HasPrefix(left, "inactive\n") || !strings.Contains(left, "does not exist") || strings.Contains(left, "/skep") || strings.Contains(left, "skep.conf") {
+			c.t.Errorf("%s still has something of ours: %s", b.Name, left)
+		}
+	}
+}
+
+// nothingLeft looks for anything that carries this lab's label.
+func (c *checkout) nothingLeft() {
+	c.t.Helper()
+	out, err := c.try("test ! -e .skep/lab")
+	if err != nil {
+		c.t.Errorf("lab down left its folder: %s", out)
+	}
+}
