@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package bridge
 
 import (
@@ -173,15 +175,12 @@ func (s *Server) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulumir
 }
 
 func (s *Server) readResponse(r *Resource, id string, olds, state Values, refresh bool) *pulumirpc.ReadResponse {
-	inputs := Values{}
-	switch {
-	case refresh:
+	inputs := importedInputs(r.Fields, state)
+	if refresh {
 		inputs = refreshedInputs(r.Fields, olds, state)
-	default:
-		inputs = importedInputs(r.Fields, state)
-		if s.provider.Framework {
-			delete(inputs, defaultsKey)
-		}
+	}
+	if s.provider.Framework {
+		delete(inputs, defaultsKey)
 	}
 	return &pulumirpc.ReadResponse{Id: id, Inputs: marshal(inputs), Properties: s.marshalState(r, id, state)}
 }
@@ -230,7 +229,7 @@ func (s *Server) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*pul
 		out, err = r.Update(ctx, req.GetId(), prior, plan.arguments())
 	}
 	if errors.Is(err, ErrGone) {
-		return nil, fmt.Errorf("Resource provider reported that the resource did not exist while updating %s.\n\n"+ //nolint:staticcheck // the bridge's words
+		return nil, fmt.Errorf("Resource provider reported that the resource did not exist while updating %s.\n\n"+
 			"This is usually a result of the resource having been deleted outside of Pulumi, and can often be "+
 			"fixed by running `pulumi refresh` before updating.", urn)
 	}

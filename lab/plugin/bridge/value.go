@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package bridge
 
 import (
@@ -151,7 +153,7 @@ func coerce(f *Field, v any) (any, error) {
 			v = n
 		}
 		if n, ok := v.(float64); ok && f.Type == Int && n != math.Trunc(n) {
-			return nil, fmt.Errorf("Attribute must be a whole number, got %v", n) //nolint:staticcheck // upstream's words
+			return nil, fmt.Errorf("Attribute must be a whole number, got %v", n)
 		}
 	}
 	return v, nil

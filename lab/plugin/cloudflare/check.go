@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package cloudflare
 
 import (
@@ -76,21 +78,21 @@ func apiProblem(r cloud.Record, in bridge.Values) error {
 	ip := net.ParseIP(r.Content)
 	switch {
 	case r.TTL != 1 && (r.TTL < minTTL || r.TTL > maxTTL):
-		return fmt.Errorf("TTL must be between %d and %d seconds, or 1 for Automatic. (9021)", minTTL, maxTTL) //nolint:staticcheck // the API's words
+		return fmt.Errorf("TTL must be between %d and %d seconds, or 1 for Automatic. (9021)", minTTL, maxTTL)
 	case r.Type == "A" && (ip == nil || ip.To4() == nil):
-		return errors.New("Content for A record must be a valid IPv4 address. (9005)") //nolint:staticcheck // the API's words
+		return errors.New("Content for A record must be a valid IPv4 address. (9005)")
 	case r.Type == "AAAA" && (ip == nil || ip.To4() != nil):
-		return errors.New("Content for AAAA record must be a valid IPv6 address. (9006)") //nolint:staticcheck // the API's words
+		return errors.New("Content for AAAA record must be a valid IPv6 address. (9006)")
 	case slices.Contains([]string{"CNAME", "MX", "NS", "PTR"}, r.Type) && !domain(r.Content):
-		return fmt.Errorf("Content for %s record is invalid. (9007)", r.Type) //nolint:staticcheck // the API's words
+		return fmt.Errorf("Content for %s record is invalid. (9007)", r.Type)
 	case r.Type == "CNAME" && strings.EqualFold(strings.TrimSuffix(r.Content, "."), r.Name):
-		return errors.New("CNAME content cannot reference itself. (9039)") //nolint:staticcheck // the API's words
+		return errors.New("CNAME content cannot reference itself. (9039)")
 	case r.Type == "MX" && !in.Has("priority"):
-		return errors.New("DNS Validation Error (1004): priority is a required field for MX records") //nolint:staticcheck // the API's words
+		return errors.New("DNS Validation Error (1004): priority is a required field for MX records")
 	case !domain(strings.TrimPrefix(r.Name, "*.")):
-		return errors.New("DNS name is invalid. (9000)") //nolint:staticcheck // the API's words
+		return errors.New("DNS name is invalid. (9000)")
 	case r.Content == "" && r.Data == nil:
-		return fmt.Errorf("Content for %s record is invalid. (9007)", r.Type) //nolint:staticcheck // the API's words
+		return fmt.Errorf("Content for %s record is invalid. (9007)", r.Type)
 	}
 	return nil
 }
@@ -120,11 +122,11 @@ func conflictOf(r cloud.Record, all []cloud.Record) error {
 		}
 		switch {
 		case r.Type == "CNAME" && proxiable(other.Type):
-			return errors.New("An A, AAAA, or CNAME record with that host already exists. (81053)") //nolint:staticcheck // the API's words
+			return errors.New("An A, AAAA, or CNAME record with that host already exists. (81053)")
 		case other.Type == "CNAME" && proxiable(r.Type):
-			return errors.New("A CNAME record with that host already exists. (81054)") //nolint:staticcheck // the API's words
+			return errors.New("A CNAME record with that host already exists. (81054)")
 		case other.Type == r.Type && sameContent(other, r):
-			return errors.New("An identical record already exists. (81058)") //nolint:staticcheck // the API's words
+			return errors.New("An identical record already exists. (81058)")
 		}
 	}
 	return nil

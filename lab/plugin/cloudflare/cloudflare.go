@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 // Package cloudflare answers for pulumi-cloudflare 5.49.1. Zones and records
 // are objects in the lab's cloud directory, which the lab's DNS server answers
 // from. Requests are refused for the same reasons as by the real provider and
@@ -95,7 +97,7 @@ func (a *account) configure(config bridge.Values) error {
 	case key != "" && config.String("email") == "":
 		return errors.New(`"email" is not set correctly`)
 	case token == "" && key == "" && service == "":
-		return errors.New(`must provide exactly one of "apiKey", "apiToken" or "apiUserServiceKey".`) //nolint:staticcheck // upstream's words
+		return errors.New(`must provide exactly one of "apiKey", "apiToken" or "apiUserServiceKey".`)
 	}
 	a.token = token
 	return nil
@@ -107,7 +109,7 @@ func (a *account) request() (*cloud.Store, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.token != "" && !tokenForm.MatchString(a.token) {
-		return nil, errors.New("Invalid request headers (6003)") //nolint:staticcheck // the API's words
+		return nil, errors.New("Invalid request headers (6003)")
 	}
 	if a.store == nil {
 		store, err := a.open()

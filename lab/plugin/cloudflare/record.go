@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package cloudflare
 
 import (
@@ -127,7 +129,7 @@ func (a *account) importRecord(_ context.Context, id string) (string, bridge.Val
 	}
 	_, r, err := a.record(recordID)
 	if err != nil {
-		return "", nil, fmt.Errorf("Unable to find record with ID %q: %w", id, err) //nolint:staticcheck // upstream's words
+		return "", nil, fmt.Errorf("Unable to find record with ID %q: %w", id, err)
 	}
 	return recordID, bridge.Values{"zoneId": zoneID, "name": strings.TrimSuffix(r.Name, "."+r.Zone)}, nil
 }

@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package cloudflare
 
 import (
@@ -73,7 +75,7 @@ func zoneByID(store *cloud.Store, id string) (cloud.Zone, error) {
 	var z cloud.Zone
 	err := store.Get(cloud.Zones, id, &z)
 	if errors.Is(err, cloud.ErrNotFound) {
-		return z, fmt.Errorf("Could not route to /client/v4/zones/%s, perhaps your object identifier is invalid? (7003)", id) //nolint:staticcheck // the API's words
+		return z, fmt.Errorf("Could not route to /client/v4/zones/%s, perhaps your object identifier is invalid? (7003)", id)
 	}
 	return z, err
 }

@@ -132,8 +132,7 @@ func rule(more m) m {
 
 func TestFirewall(t *testing.T) {
 	w := newWorld(t)
-	droplet := w.engine("Droplet").Create(smallest())
-	_ = droplet
+	w.engine("Droplet").Create(smallest())
 	e := w.engine("Firewall")
 	in := m{
 		"name": "f", "dropletIds": list{1001}, "tags": list{"a"},
@@ -167,6 +166,10 @@ func TestFirewall(t *testing.T) {
 	if got := e.Import(r.ID); got.Inputs["inboundRules"] != nil || got.Inputs["outboundRules"] == nil {
 		t.Errorf("imported inputs are %v", got.Inputs)
 	}
+}
+
+func TestFirewallRefusals(t *testing.T) {
+	e := newWorld(t).engine("Firewall")
 	for want, bad := range map[string]m{
 		"At least one rule must be specified":                                      {"name": "f"},
 		"`port_range` of inbound rules is required if protocol is `tcp` or `udp`":  {"inboundRules": list{rule(m{"portRange": nil})}},

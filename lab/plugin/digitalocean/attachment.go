@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package digitalocean
 
 import (
@@ -30,7 +32,7 @@ func volumeAttachment(a *account) *bridge.Resource {
 				err = attach(l, id, host)
 			}
 			if err != nil {
-				return "", nil, fmt.Errorf("Error attaching volume to droplet after retry timeout: [WARN] "+ //nolint:staticcheck // upstream's words
+				return "", nil, fmt.Errorf("Error attaching volume to droplet after retry timeout: [WARN] "+
 					"Error attaching volume (%s) to Droplet (%d): %w", id, droplet, err)
 			}
 			return uniqueID(fmt.Sprintf("%d-%s-", droplet, id)), nil, nil

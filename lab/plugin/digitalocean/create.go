@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package digitalocean
 
 import (
@@ -24,18 +26,18 @@ func (a *account) createDroplet(ctx context.Context, in bridge.Values) (string, 
 	}
 	l, err := a.request("POST", dropletsPath)
 	if err != nil {
-		return "", nil, fmt.Errorf("Error creating droplet: %w", err) //nolint:staticcheck // upstream's words
+		return "", nil, fmt.Errorf("Error creating droplet: %w", err)
 	}
 	spec, err := dropletSpec(l, in)
 	if err != nil {
-		return "", nil, fmt.Errorf("Error creating droplet: %w", err) //nolint:staticcheck // upstream's words
+		return "", nil, fmt.Errorf("Error creating droplet: %w", err)
 	}
 	if err := addTags(l, spec.Tags); err != nil {
 		return "", nil, err
 	}
 	host, err := l.machines.Create(ctx, spec)
 	if err != nil {
-		return "", nil, fmt.Errorf("Error creating droplet: %w", err) //nolint:staticcheck // upstream's words
+		return "", nil, fmt.Errorf("Error creating droplet: %w", err)
 	}
 	id := strconv.Itoa(host.ID)
 	if err := moveVolumes(l, host, in.Strings("volumeIds")); err != nil {

@@ -1,8 +1,10 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package digitalocean
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // how upstream shows user data in the state
+	"crypto/sha1" // how upstream shows user data in the state
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -102,7 +104,7 @@ func dropletFields() bridge.Fields {
 
 // sha1Hex is how the state shows user data: it may hold keys.
 func sha1Hex(text string) string {
-	sum := sha1.Sum([]byte(text)) //nolint:gosec // see above
+	sum := sha1.Sum([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -114,7 +116,7 @@ func (a *account) host(ctx context.Context, method, id string) (lab, machine.Mac
 	}
 	l, err := a.request(method, dropletsPath+"/"+id)
 	if err != nil {
-		return l, machine.Machine{}, fmt.Errorf("Error retrieving droplet: %w", err) //nolint:staticcheck // upstream's words
+		return l, machine.Machine{}, fmt.Errorf("Error retrieving droplet: %w", err)
 	}
 	host, err := l.machines.Machine(ctx, n)
 	return l, host, err
@@ -181,7 +183,7 @@ func (a *account) updateDroplet(ctx context.Context, id string, prior, in bridge
 	}
 	if host.Size != spec.Size {
 		if err := l.machines.PowerOn(ctx, host.ID); err != nil {
-			return nil, fmt.Errorf("Error powering on droplet (%s) after resize: %w", id, err) //nolint:staticcheck // upstream's words
+			return nil, fmt.Errorf("Error powering on droplet (%s) after resize: %w", id, err)
 		}
 	}
 	if in.Has("volumeIds") {
@@ -200,7 +202,7 @@ func (a *account) updateDroplet(ctx context.Context, id string, prior, in bridge
 func (l lab) resize(ctx context.Context, spec *machine.Spec, host machine.Machine, slug string, resizeDisk bool) error {
 	id := strconv.Itoa(host.ID)
 	fail := func(problem string) error {
-		return fmt.Errorf("Error resizing droplet (%s): %w", id, //nolint:staticcheck // upstream's words
+		return fmt.Errorf("Error resizing droplet (%s): %w", id,
 			refused("POST", dropletsPath+"/"+id+"/actions", problem))
 	}
 	plan, ok := sizes[slug]
@@ -212,7 +214,7 @@ func (l lab) resize(ctx context.Context, spec *machine.Spec, host machine.Machin
 		return fail("This size is not available because it has a smaller disk.")
 	}
 	if err := l.machines.PowerOff(ctx, host.ID); err != nil {
-		return fmt.Errorf("Error powering off droplet (%s): %w", id, err) //nolint:staticcheck // upstream's words
+		return fmt.Errorf("Error powering off droplet (%s): %w", id, err)
 	}
 	spec.Size = slug
 	if resizeDisk {
@@ -228,7 +230,7 @@ func (a *account) deleteDroplet(ctx context.Context, id string, state bridge.Val
 	}
 	if state.Bool("gracefulShutdown") {
 		if err := l.machines.PowerOff(ctx, host.ID); err != nil {
-			return fmt.Errorf("Error shutting down the the droplet (%s): %w", id, err) //nolint:staticcheck // upstream's words
+			return fmt.Errorf("Error shutting down the the droplet (%s): %w", id, err)
 		}
 	}
 	if err := moveVolumes(l, host, nil); err != nil {

@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package digitalocean
 
 import (
@@ -48,32 +50,21 @@ func rulesOut(rules []map[string]any) []any {
 }
 
 func firewall(a *account) *bridge.Resource {
-	ints := func() *bridge.Field { return setOf(bridge.Int) }
 	return &bridge.Resource{
-		Token: "digitalocean:index/firewall:Firewall",
-		Fields: bridge.Fields{
-			"name": autoName(), "dropletIds": ints(), "tags": tags(),
-			"inboundRules":  {Type: bridge.Set, Optional: true, TF: "inbound_rule", Elem: ruleOf("source")},
-			"outboundRules": {Type: bridge.Set, Optional: true, TF: "outbound_rule", Elem: ruleOf("destination")},
-			"status":        computed(bridge.String), "createdAt": computed(bridge.String),
-			"pendingChanges": {Type: bridge.List, Computed: true, Elem: &bridge.Field{Type: bridge.Object, Fields: bridge.Fields{
-				"dropletId": {Type: bridge.Int, Optional: true},
-				"removing":  {Type: bridge.Bool, Optional: true},
-				"status":    {Type: bridge.String, Optional: true},
-			}}},
-		},
+		Token:     "digitalocean:index/firewall:Firewall",
+		Fields:    firewallFields(),
 		Customize: checkRules,
 		Create: func(ctx context.Context, in bridge.Values) (string, bridge.Values, error) {
 			f := firewallObject{ID: cloud.NewUUID(), Created: time.Now().UTC().Truncate(time.Second)}
 			if err := a.putFirewall(ctx, "POST", firewallsPath, &f, in); err != nil {
-				return "", nil, fmt.Errorf("Error creating firewall: %w", err) //nolint:staticcheck // upstream's words
+				return "", nil, fmt.Errorf("Error creating firewall: %w", err)
 			}
 			return f.ID, f.values(), nil
 		},
 		Read: func(_ context.Context, id string, _ bridge.Values) (bridge.Values, error) {
 			l, err := a.request("GET", firewallsPath+"/"+id)
 			if err != nil {
-				return nil, fmt.Errorf("Error retrieving firewall: %w", err) //nolint:staticcheck // upstream's words
+				return nil, fmt.Errorf("Error retrieving firewall: %w", err)
 			}
 			var f firewallObject
 			err = l.store.Get(cloud.Firewalls, id, &f)
@@ -89,17 +80,31 @@ func firewall(a *account) *bridge.Resource {
 				return nil, gone(err)
 			}
 			if err := a.putFirewall(ctx, "PUT", firewallsPath+"/"+id, &f, in); err != nil {
-				return nil, fmt.Errorf("Error updating firewall: %w", err) //nolint:staticcheck // upstream's words
+				return nil, fmt.Errorf("Error updating firewall: %w", err)
 			}
 			return f.values(), nil
 		},
 		Delete: func(_ context.Context, id string, _ bridge.Values) error {
 			l, err := a.request("DELETE", firewallsPath+"/"+id)
 			if err != nil {
-				return fmt.Errorf("Error deleting firewall: %w", err) //nolint:staticcheck // upstream's words
+				return fmt.Errorf("Error deleting firewall: %w", err)
 			}
 			return l.store.Delete(cloud.Firewalls, id)
 		},
+	}
+}
+
+func firewallFields() bridge.Fields {
+	return bridge.Fields{
+		"name": autoName(), "dropletIds": setOf(bridge.Int), "tags": tags(),
+		"inboundRules":  {Type: bridge.Set, Optional: true, TF: "inbound_rule", Elem: ruleOf("source")},
+		"outboundRules": {Type: bridge.Set, Optional: true, TF: "outbound_rule", Elem: ruleOf("destination")},
+		"status":        computed(bridge.String), "createdAt": computed(bridge.String),
+		"pendingChanges": {Type: bridge.List, Computed: true, Elem: &bridge.Field{Type: bridge.Object, Fields: bridge.Fields{
+			"dropletId": {Type: bridge.Int, Optional: true},
+			"removing":  {Type: bridge.Bool, Optional: true},
+			"status":    {Type: bridge.String, Optional: true},
+		}}},
 	}
 }
 
@@ -125,7 +130,7 @@ func checkRules(p *bridge.Plan) error {
 	_, inUnknown := in.(bridge.Unknown)
 	_, outUnknown := out.(bridge.Unknown)
 	if !inUnknown && !outUnknown && len(p.Planned.Objects("inboundRules"))+len(p.Planned.Objects("outboundRules")) == 0 {
-		return errors.New("At least one rule must be specified") //nolint:staticcheck // upstream's words
+		return errors.New("At least one rule must be specified")
 	}
 	for name, kind := range map[string]string{"inboundRules": "inbound", "outboundRules": "outbound"} {
 		for _, rule := range p.Planned.Objects(name) {

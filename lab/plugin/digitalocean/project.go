@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package digitalocean
 
 import (
@@ -36,37 +38,16 @@ func (p projectObject) values() bridge.Values {
 }
 
 func project(a *account) *bridge.Resource {
-	name := autoName()
-	name.Check = func(n string, v any) error {
-		if err := bridge.NotEmpty(n, v); err != nil {
-			return err
-		}
-		return bridge.LengthBetween(1, 175)(n, v)
-	}
 	return &bridge.Resource{
-		Token: "digitalocean:index/project:Project",
-		Meta:  `{"e2bfb730-ecaa-11e6-8f88-34363bc7c4c0":{"delete":180000000000}}`,
-		Fields: bridge.Fields{
-			"name":        name,
-			"description": {Type: bridge.String, Optional: true, Default: "", Check: bridge.LengthBetween(0, 255)},
-			"purpose":     {Type: bridge.String, Optional: true, Default: "Web Application", Check: bridge.LengthBetween(0, 255)},
-			"environment": {Type: bridge.String, Optional: true, Check: bridge.OneOfFold("development", "staging", "production"),
-				Same: func(prior, planned any, _ *bridge.Plan) bool {
-					old, _ := prior.(string)
-					now, ok := planned.(string)
-					return ok && strings.EqualFold(old, now)
-				}},
-			"isDefault": {Type: bridge.Bool, Optional: true, Default: false},
-			"resources": {Type: bridge.Set, Optional: true, Computed: true, Elem: &bridge.Field{Type: bridge.String}},
-			"ownerUuid": computed(bridge.String), "ownerId": computed(bridge.Int),
-			"createdAt": computed(bridge.String), "updatedAt": computed(bridge.String),
-		},
+		Token:  "digitalocean:index/project:Project",
+		Meta:   `{"e2bfb730-ecaa-11e6-8f88-34363bc7c4c0":{"delete":180000000000}}`,
+		Fields: projectFields(),
 		Create: func(_ context.Context, in bridge.Values) (string, bridge.Values, error) {
 			now := time.Now().UTC().Truncate(time.Second)
 			p := projectObject{ID: cloud.NewUUID(), Created: now}
 			err := a.putProject("POST", projectsPath, &p, in)
 			if err != nil {
-				return "", nil, fmt.Errorf("Error creating Project: %w", err) //nolint:staticcheck // upstream's words
+				return "", nil, fmt.Errorf("Error creating Project: %w", err)
 			}
 			return p.ID, p.values(), nil
 		},
@@ -88,7 +69,7 @@ func project(a *account) *bridge.Resource {
 				return gone(err)
 			}
 			if p.Default {
-				return fmt.Errorf("Error deleting project (%s): %w", id, //nolint:staticcheck // upstream's words
+				return fmt.Errorf("Error deleting project (%s): %w", id,
 					apiError("DELETE", projectsPath+"/"+id, http.StatusPreconditionFailed, "cannot delete the default project"))
 			}
 			return l.store.Delete(cloud.Projects, id)
@@ -96,10 +77,35 @@ func project(a *account) *bridge.Resource {
 	}
 }
 
+func projectFields() bridge.Fields {
+	name := autoName()
+	name.Check = func(n string, v any) error {
+		if err := bridge.NotEmpty(n, v); err != nil {
+			return err
+		}
+		return bridge.LengthBetween(1, 175)(n, v)
+	}
+	return bridge.Fields{
+		"name":        name,
+		"description": {Type: bridge.String, Optional: true, Default: "", Check: bridge.LengthBetween(0, 255)},
+		"purpose":     {Type: bridge.String, Optional: true, Default: "Web Application", Check: bridge.LengthBetween(0, 255)},
+		"environment": {Type: bridge.String, Optional: true, Check: bridge.OneOfFold("development", "staging", "production"),
+			Same: func(prior, planned any, _ *bridge.Plan) bool {
+				old, _ := prior.(string)
+				now, ok := planned.(string)
+				return ok && strings.EqualFold(old, now)
+			}},
+		"isDefault": {Type: bridge.Bool, Optional: true, Default: false},
+		"resources": {Type: bridge.Set, Optional: true, Computed: true, Elem: &bridge.Field{Type: bridge.String}},
+		"ownerUuid": computed(bridge.String), "ownerId": computed(bridge.Int),
+		"createdAt": computed(bridge.String), "updatedAt": computed(bridge.String),
+	}
+}
+
 func (a *account) project(method, id string) (lab, projectObject, error) {
 	l, err := a.request(method, projectsPath+"/"+id)
 	if err != nil {
-		return l, projectObject{}, fmt.Errorf("Error reading Project: %w", err) //nolint:staticcheck // upstream's words
+		return l, projectObject{}, fmt.Errorf("Error reading Project: %w", err)
 	}
 	var p projectObject
 	err = l.store.Get(cloud.Projects, id, &p)

@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package digitalocean
 
 import (
@@ -42,7 +44,7 @@ func reservedIP(a *account) *bridge.Resource {
 		Update: func(ctx context.Context, id string, _, in bridge.Values) (bridge.Values, error) {
 			droplet := in.Int("dropletId")
 			if err := a.assign(ctx, id, droplet); err != nil {
-				return nil, fmt.Errorf("Error assigning reserved IP (%s) to the Droplet: %w", id, gone(err)) //nolint:staticcheck // upstream's words
+				return nil, fmt.Errorf("Error assigning reserved IP (%s) to the Droplet: %w", id, gone(err))
 			}
 			_, r, err := a.reserved("GET", id)
 			return reservedValues(r, droplet != 0), gone(err)
@@ -74,7 +76,7 @@ func reservedValues(r reservedIPObject, withDroplet bool) bridge.Values {
 func (a *account) reserved(method, ip string) (lab, reservedIPObject, error) {
 	l, err := a.request(method, reservedPath+"/"+ip)
 	if err != nil {
-		return l, reservedIPObject{}, fmt.Errorf("Error retrieving reserved IP: %w", err) //nolint:staticcheck // upstream's words
+		return l, reservedIPObject{}, fmt.Errorf("Error retrieving reserved IP: %w", err)
 	}
 	var r reservedIPObject
 	err = l.store.Get(cloud.ReservedIPs, ip, &r)
@@ -84,11 +86,11 @@ func (a *account) reserved(method, ip string) (lab, reservedIPObject, error) {
 func (a *account) createReservedIP(ctx context.Context, in bridge.Values) (string, bridge.Values, error) {
 	r, err := a.addReservedIP(strings.ToLower(in.String("region")))
 	if err != nil {
-		return "", nil, fmt.Errorf("Error creating reserved IP: %w", err) //nolint:staticcheck // upstream's words
+		return "", nil, fmt.Errorf("Error creating reserved IP: %w", err)
 	}
 	if droplet := in.Int("dropletId"); droplet != 0 {
 		if err := a.assign(ctx, r.IP, droplet); err != nil {
-			return r.IP, reservedValues(r, false), fmt.Errorf("Error Assigning reserved IP (%s) to the Droplet: %w", r.IP, err) //nolint:staticcheck // upstream's words
+			return r.IP, reservedValues(r, false), fmt.Errorf("Error Assigning reserved IP (%s) to the Droplet: %w", r.IP, err)
 		}
 	}
 	_, r, err = a.reserved("GET", r.IP)
@@ -164,7 +166,7 @@ func reservedIPAssignment(a *account) *bridge.Resource {
 		Create: func(ctx context.Context, in bridge.Values) (string, bridge.Values, error) {
 			ip, droplet := in.String("ipAddress"), in.Int("dropletId")
 			if err := a.assign(ctx, ip, droplet); err != nil {
-				return "", nil, fmt.Errorf("Error Assigning reserved IP (%s) to the droplet: %w", ip, err) //nolint:staticcheck // upstream's words
+				return "", nil, fmt.Errorf("Error Assigning reserved IP (%s) to the droplet: %w", ip, err)
 			}
 			return uniqueID(fmt.Sprintf("%d-%s-", droplet, ip)), nil, nil
 		},

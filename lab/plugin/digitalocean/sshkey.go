@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package digitalocean
 
 import (
@@ -45,7 +47,7 @@ func sshKey(a *account) *bridge.Resource {
 			}
 			l, err := a.request("GET", keysPath+"/"+id)
 			if err != nil {
-				return nil, fmt.Errorf("Error retrieving SSH key: %w", err) //nolint:staticcheck // upstream's words
+				return nil, fmt.Errorf("Error retrieving SSH key: %w", err)
 			}
 			var k sshKeyObject
 			err = l.store.Get(cloud.SSHKeys, id, &k)
@@ -54,7 +56,7 @@ func sshKey(a *account) *bridge.Resource {
 		Update: func(_ context.Context, id string, _, in bridge.Values) (bridge.Values, error) {
 			l, err := a.request("PUT", keysPath+"/"+id)
 			if err != nil {
-				return nil, fmt.Errorf("Failed to update SSH key: %w", err) //nolint:staticcheck // upstream's words
+				return nil, fmt.Errorf("Failed to update SSH key: %w", err)
 			}
 			var k sshKeyObject
 			if err := l.store.Get(cloud.SSHKeys, id, &k); err != nil {
@@ -66,7 +68,7 @@ func sshKey(a *account) *bridge.Resource {
 		Delete: func(_ context.Context, id string, _ bridge.Values) error {
 			l, err := a.request("DELETE", keysPath+"/"+id)
 			if err != nil {
-				return fmt.Errorf("Error deleting SSH key: %w", err) //nolint:staticcheck // upstream's words
+				return fmt.Errorf("Error deleting SSH key: %w", err)
 			}
 			return l.store.Delete(cloud.SSHKeys, id)
 		},
@@ -76,7 +78,7 @@ func sshKey(a *account) *bridge.Resource {
 func (a *account) createSSHKey(_ context.Context, in bridge.Values) (string, bridge.Values, error) {
 	id, k, err := a.addSSHKey(in.String("name"), in.String("publicKey"))
 	if err != nil {
-		return "", nil, fmt.Errorf("Error creating SSH Key: %w", err) //nolint:staticcheck // upstream's words
+		return "", nil, fmt.Errorf("Error creating SSH Key: %w", err)
 	}
 	return id, k.values(), nil
 }

@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package digitalocean
 
 import (
@@ -51,7 +53,7 @@ func tag(a *account) *bridge.Resource {
 		Create: func(ctx context.Context, in bridge.Values) (string, bridge.Values, error) {
 			l, err := a.request("POST", tagsPath)
 			if err != nil {
-				return "", nil, fmt.Errorf("Error creating tag: %w", err) //nolint:staticcheck // upstream's words
+				return "", nil, fmt.Errorf("Error creating tag: %w", err)
 			}
 			name := in.String("name")
 			if err := l.store.Put(cloud.Tags, name, tagObject{name}); err != nil {
@@ -63,7 +65,7 @@ func tag(a *account) *bridge.Resource {
 		Read: func(ctx context.Context, id string, _ bridge.Values) (bridge.Values, error) {
 			l, err := a.request("GET", tagsPath+"/"+id)
 			if err != nil {
-				return nil, fmt.Errorf("Error retrieving tag: %w", err) //nolint:staticcheck // upstream's words
+				return nil, fmt.Errorf("Error retrieving tag: %w", err)
 			}
 			var t tagObject
 			if err := l.store.Get(cloud.Tags, id, &t); err != nil {
@@ -74,7 +76,7 @@ func tag(a *account) *bridge.Resource {
 		Delete: func(ctx context.Context, id string, _ bridge.Values) error {
 			l, err := a.request("DELETE", tagsPath+"/"+id)
 			if err != nil {
-				return fmt.Errorf("Error deleting tag: %w", err) //nolint:staticcheck // upstream's words
+				return fmt.Errorf("Error deleting tag: %w", err)
 			}
 			return removeTag(ctx, l, id)
 		},

@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package digitalocean
 
 import (
@@ -51,26 +53,9 @@ func (v volumeObject) values() bridge.Values {
 }
 
 func volume(a *account) *bridge.Resource {
-	text := func(check func(string, any) error) *bridge.Field {
-		return &bridge.Field{Type: bridge.String, Optional: true, ForceNew: true, Check: check}
-	}
 	return &bridge.Resource{
-		Token: "digitalocean:index/volume:Volume",
-		Fields: bridge.Fields{
-			"region":                 {Type: bridge.String, Required: true, ForceNew: true, State: strings.ToLower},
-			"name":                   {Type: bridge.String, Required: true, AutoName: true, ForceNew: true, Check: bridge.NotEmpty},
-			"size":                   {Type: bridge.Int, Required: true, Check: bridge.AtLeast(1)},
-			"description":            text(bridge.NotEmpty),
-			"snapshotId":             text(bridge.NotEmpty),
-			"initialFilesystemType":  text(bridge.OneOf("ext4", "xfs")),
-			"initialFilesystemLabel": text(bridge.NotEmpty),
-			"filesystemType": {Type: bridge.String, Optional: true, Computed: true, Deprecated: true,
-				Check: bridge.OneOf("ext4", "xfs"), ConflictsWith: []string{"initialFilesystemType"}},
-			"tags":            tags(),
-			"volumeUrn":       {Type: bridge.String, Computed: true, TF: "urn"},
-			"dropletIds":      {Type: bridge.Set, Computed: true, Elem: &bridge.Field{Type: bridge.Int}},
-			"filesystemLabel": computed(bridge.String),
-		},
+		Token:  "digitalocean:index/volume:Volume",
+		Fields: volumeFields(),
 		Customize: func(p *bridge.Plan) error {
 			if p.Prior != nil && p.Planned.Has("size") && p.Planned.Int("size") < p.Prior.Int("size") && p.Planned["size"] != (bridge.Unknown{}) {
 				return errors.New("volumes `size` can only be expanded and not shrunk")
@@ -99,7 +84,7 @@ func volume(a *account) *bridge.Resource {
 				return gone(err)
 			}
 			if v.DropletID != 0 {
-				return fmt.Errorf("Error deleting volume: %w", //nolint:staticcheck // upstream's words
+				return fmt.Errorf("Error deleting volume: %w",
 					apiError("DELETE", volumesPath+"/"+id, http.StatusConflict, "volume is attached to a Droplet"))
 			}
 			return l.store.Delete(cloud.Volumes, id)
@@ -107,10 +92,31 @@ func volume(a *account) *bridge.Resource {
 	}
 }
 
+func volumeFields() bridge.Fields {
+	text := func(check func(string, any) error) *bridge.Field {
+		return &bridge.Field{Type: bridge.String, Optional: true, ForceNew: true, Check: check}
+	}
+	return bridge.Fields{
+		"region":                 {Type: bridge.String, Required: true, ForceNew: true, State: strings.ToLower},
+		"name":                   {Type: bridge.String, Required: true, AutoName: true, ForceNew: true, Check: bridge.NotEmpty},
+		"size":                   {Type: bridge.Int, Required: true, Check: bridge.AtLeast(1)},
+		"description":            text(bridge.NotEmpty),
+		"snapshotId":             text(bridge.NotEmpty),
+		"initialFilesystemType":  text(bridge.OneOf("ext4", "xfs")),
+		"initialFilesystemLabel": text(bridge.NotEmpty),
+		"filesystemType": {Type: bridge.String, Optional: true, Computed: true, Deprecated: true,
+			Check: bridge.OneOf("ext4", "xfs"), ConflictsWith: []string{"initialFilesystemType"}},
+		"tags":            tags(),
+		"volumeUrn":       {Type: bridge.String, Computed: true, TF: "urn"},
+		"dropletIds":      {Type: bridge.Set, Computed: true, Elem: &bridge.Field{Type: bridge.Int}},
+		"filesystemLabel": computed(bridge.String),
+	}
+}
+
 func (a *account) volume(method, id string) (lab, volumeObject, error) {
 	l, err := a.request(method, volumesPath+"/"+id)
 	if err != nil {
-		return l, volumeObject{}, fmt.Errorf("Error retrieving volume: %w", err) //nolint:staticcheck // upstream's words
+		return l, volumeObject{}, fmt.Errorf("Error retrieving volume: %w", err)
 	}
 	var v volumeObject
 	err = l.store.Get(cloud.Volumes, id, &v)
@@ -120,7 +126,7 @@ func (a *account) volume(method, id string) (lab, volumeObject, error) {
 func (a *account) createVolume(_ context.Context, in bridge.Values) (string, bridge.Values, error) {
 	v, err := a.addVolume(in)
 	if err != nil {
-		return "", nil, fmt.Errorf("Error creating Volume: %w", err) //nolint:staticcheck // upstream's words
+		return "", nil, fmt.Errorf("Error creating Volume: %w", err)
 	}
 	return v.ID, v.values(), nil
 }

@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package digitalocean
 
 import (
@@ -53,14 +55,14 @@ func vpc(a *account) *bridge.Resource {
 		Create: func(_ context.Context, in bridge.Values) (string, bridge.Values, error) {
 			v, err := a.addVPC(in)
 			if err != nil {
-				return "", nil, fmt.Errorf("Error creating VPC: %w", err) //nolint:staticcheck // upstream's words
+				return "", nil, fmt.Errorf("Error creating VPC: %w", err)
 			}
 			return v.ID, v.values(), nil
 		},
 		Read: func(_ context.Context, id string, _ bridge.Values) (bridge.Values, error) {
 			l, err := a.request("GET", vpcsPath+"/"+id)
 			if err != nil {
-				return nil, fmt.Errorf("Error reading VPC: %w", err) //nolint:staticcheck // upstream's words
+				return nil, fmt.Errorf("Error reading VPC: %w", err)
 			}
 			var v vpcObject
 			err = l.store.Get(cloud.VPCs, id, &v)
@@ -69,7 +71,7 @@ func vpc(a *account) *bridge.Resource {
 		Update: func(_ context.Context, id string, _, in bridge.Values) (bridge.Values, error) {
 			l, err := a.request("PUT", vpcsPath+"/"+id)
 			if err != nil {
-				return nil, fmt.Errorf("Error updating VPC : %w", err) //nolint:staticcheck // upstream's words
+				return nil, fmt.Errorf("Error updating VPC : %w", err)
 			}
 			var v vpcObject
 			if err := l.store.Get(cloud.VPCs, id, &v); err != nil {
@@ -136,7 +138,7 @@ func vpcProblem(v vpcObject, all []vpcObject) string {
 func (a *account) deleteVPC(ctx context.Context, id string, _ bridge.Values) error {
 	l, err := a.request("DELETE", vpcsPath+"/"+id)
 	if err != nil {
-		return fmt.Errorf("Error deleting VPC: %w", err) //nolint:staticcheck // upstream's words
+		return fmt.Errorf("Error deleting VPC: %w", err)
 	}
 	hosts, err := l.machines.Machines(ctx)
 	if err != nil {
@@ -144,7 +146,7 @@ func (a *account) deleteVPC(ctx context.Context, id string, _ bridge.Values) err
 	}
 	for _, host := range hosts {
 		if host.Labels[labelVPC] == id {
-			return fmt.Errorf("Error deleting VPC: %w", //nolint:staticcheck // upstream's words
+			return fmt.Errorf("Error deleting VPC: %w",
 				apiError("DELETE", vpcsPath+"/"+id, http.StatusConflict, "Can not delete VPC with members"))
 		}
 	}

@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package random
 
 import (

@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package random
 
 import (
@@ -43,7 +45,7 @@ func randomInteger() *bridge.Resource {
 		Create: func(_ context.Context, in bridge.Values) (string, bridge.Values, error) {
 			low, high := in.Int("min"), in.Int("max")
 			if high < low {
-				return "", nil, errors.New("Create Random Integer Error: The minimum (min) value needs to be smaller than or equal to maximum (max) value.") //nolint:staticcheck // upstream's words
+				return "", nil, errors.New("Create Random Integer Error: The minimum (min) value needs to be smaller than or equal to maximum (max) value.")
 			}
 			n := low + below(high-low+1)
 			if seed := in.String("seed"); seed != "" {

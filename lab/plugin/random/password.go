@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 errors are in the words of the official provider and of the API
+
 package random
 
 import (
@@ -102,7 +104,7 @@ func numericOnce(p *bridge.Plan) error {
 	number, numeric := p.Config["number"], p.Config["numeric"]
 	switch {
 	case number != nil && numeric != nil && number != numeric:
-		return errors.New("Number and numeric are both configured with different values: " + //nolint:staticcheck // upstream's words
+		return errors.New("Number and numeric are both configured with different values: " +
 			"Number is deprecated, use numeric instead")
 	case number == nil && numeric == nil:
 		number = true
