@@ -44,7 +44,10 @@ func runDown(ctx context.Context, s *session, args []string) error {
 	}
 	// Gone only when nothing else is in it.
 	_ = os.Remove(filepath.Dir(s.dir))
-	s.out.Note("lab %s is down; kept: the host image in %q", s.instance.ID, hostimage.Cached(s.cache))
+	s.out.Note("lab %s is down", s.instance.ID)
+	if kept := hostimage.Cached(s.cache); s.imageCached() {
+		s.out.Note("kept for the next one: %q", kept)
+	}
 	return nil
 }
 

@@ -136,9 +136,11 @@ func engineName(host string) string {
 	return host
 }
 
-func (s *session) imageBuilt(ctx context.Context) bool {
+func (s *session) imageBuilt(ctx context.Context) bool { return s.imageCached() || s.imageLoaded(ctx) }
+
+func (s *session) imageCached() bool {
 	_, err := os.Stat(hostimage.Cached(s.cache))
-	return err == nil || s.imageLoaded(ctx)
+	return err == nil
 }
 
 func (s *session) buildImage(ctx context.Context) error { return hostimage.Build(ctx, s.cache) }
