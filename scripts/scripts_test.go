@@ -153,7 +153,9 @@ func fakeGo() {
 	args := os.Args[1:]
 	if args[0] == "env" {
 		for _, name := range args[1:] {
-			fmt.Println(map[string]string{"GOFLAGS": os.Getenv("FROM_GO_ENV")}[name])
+			fmt.Println(map[string]string{
+				"GOFLAGS": os.Getenv("FROM_GO_ENV"), "GOWORK": os.Getenv("WORKSPACE"),
+			}[name])
 		}
 		return
 	}
