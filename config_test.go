@@ -2,8 +2,11 @@ package main
 
 import (
 	"maps"
+	"os"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"skep/internal/pulumitest"
 )
@@ -82,6 +85,41 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	for _, want := range []string{"skep:domain", "skep:hosts[0].name", "skep:hosts[1].id", "2 managers", "skep:mesh.mtu"} {
 		if !strings.Contains(message, want) {
 			t.Errorf("message lacks %q:\n%s", want, message)
+		}
+	}
+}
+
+// What Pulumi.yaml declares, the program reads, and the reference describes.
+func TestEveryKeyIsDeclaredAndDescribed(t *testing.T) {
+	content, err := os.ReadFile("Pulumi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var project struct {
+		Config map[string]struct{ Type, Description string }
+	}
+	if err := yaml.Unmarshal(content, &project); err != nil {
+		t.Fatal(err)
+	}
+	reference, err := os.ReadFile("docs/reference.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{"domain": true, "sshPrivateKey": true}
+	for key := range (&Config{}).keys() {
+		known[key] = true
+	}
+	for key := range known {
+		if declared := project.Config[key]; declared.Type == "" || declared.Description == "" {
+			t.Errorf("Pulumi.yaml does not declare %q with type and description", key)
+		}
+		if !strings.Contains(string(reference), "`skep:"+key) {
+			t.Errorf("docs/reference.md does not describe %q", key)
+		}
+	}
+	for key := range project.Config {
+		if !known[key] {
+			t.Errorf("Pulumi.yaml declares %q, which nothing reads", key)
 		}
 	}
 }
