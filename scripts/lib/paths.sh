@@ -5,5 +5,4 @@
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 work="$root/.skep"
 cache="${SKEP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/skep}"
-tools_bin="$cache/tools/current/bin"
-export root work cache tools_bin
+export root work cache

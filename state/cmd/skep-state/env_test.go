@@ -22,8 +22,8 @@ func checkout(t *testing.T) (root string, environment []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tools := filepath.Join(root, "cache", "tools", "current", "bin")
-	for _, dir := range []string{tools, filepath.Join(root, "scripts"), filepath.Join(root, ".skep")} {
+	tools := filepath.Join(root, ".skep", "bin")
+	for _, dir := range []string{tools, filepath.Join(root, "scripts")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func checkout(t *testing.T) (root string, environment []string) {
 			}
 		}
 	})
-	return root, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + root, "XDG_STATE_HOME=" + root + "/xdg", "SKEP_CACHE=" + root + "/cache"}
+	return root, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + root, "XDG_STATE_HOME=" + root + "/xdg"}
 }
 
 func shell(t *testing.T, name, root string, environment []string, script string) (out, errs string, code int) {
@@ -82,7 +82,7 @@ func TestEnvForBothShells(t *testing.T) {
 				scripts/state init >/dev/null
 				eval "$(scripts/env lab)"; eval "$(scripts/env lab)"
 				echo "$SKEP_STATE_HOME|$LAB_TOKEN|$PULUMI_STACK|${PULUMI_CONFIG_PASSPHRASE-none}"
-				echo "$PATH" | tr : '\n' | grep -c cache/tools
+				echo "$PATH" | tr : '\n' | grep -c '/\.skep/bin$'
 				test -s "$PULUMI_CONFIG_PASSPHRASE_FILE" && test -s "$AWS_SHARED_CREDENTIALS_FILE" && echo files
 				eval "$(scripts/env prod)"
 				echo "$SKEP_STATE_HOME|${LAB_TOKEN-none}|$PULUMI_STACK"`)
@@ -106,7 +106,7 @@ func TestEnvFaultsPrintNothing(t *testing.T) {
 		{"scripts/env prod", "run scripts/state init"},
 		{"scripts/env nope", "there is no Pulumi.nope.yaml"},
 		{"scripts/env 'a;b'", "no name of a stack"},
-		{"SKEP_CACHE=/nonexistent PATH=/usr/bin:/bin scripts/env prod", "run: make tools"},
+		{"mv .skep away; PATH=/usr/bin:/bin scripts/env prod || { mv away .skep; false; }", "run: make tools"},
 		{"scripts/state init >/dev/null; scripts/env old", "does not fit the salt in"},
 	} {
 		out, errs, code := shell(t, "bash", root, environment, c.script)
