@@ -19,7 +19,7 @@ type Route struct {
 
 var (
 	routerRule = regexp.MustCompile(`^traefik\.(?:http|tcp)\.routers\.([^.]+)\.rule$`)
-	hostCall   = regexp.MustCompile("\\b(?:Host|HostSNI)\\(([^)]*)\\)")
+	hostCall   = regexp.MustCompile(`\b(?:Host|HostSNI)\(([^)]*)\)`)
 	quotedName = regexp.MustCompile("[`\"]([^`\"]+)[`\"]")
 )
 
