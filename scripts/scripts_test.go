@@ -16,7 +16,7 @@ import (
 // copied is what the scripts need of the checkout.
 var copied = []string{
 	"scripts",
-	"tools/pulumi", "tools/pulumi-language-go", "tools/lint",
+	"tools/pulumi", "tools/pulumi-language-go", "tools/lint", ".ci",
 }
 
 func TestMain(m *testing.M) {
