@@ -4,6 +4,12 @@
 // are objects in the lab's cloud directory, which the lab's DNS server answers
 // from. Requests are refused for the same reasons as by the real provider and
 // API, with their words where they are known.
+//
+// What differs from the real account: a record that conflicts with another is
+// refused at once, while upstream tries again for half a minute; a proxied
+// record may hold a private address, because all of the lab's are; removing a
+// record that is gone already is no error; the networks in China are left out
+// of the list of Cloudflare's own.
 package cloudflare
 
 import (

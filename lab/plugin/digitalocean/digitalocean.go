@@ -2,6 +2,14 @@
 // machine of the lab; everything else of the account is an object in the lab's
 // cloud directory. Requests are refused for the same reasons as by the real
 // API, and where its words are known, with them.
+//
+// What differs from the real account: every droplet boots the lab's host image,
+// whatever its image and region are called; a VPC without a range of its own
+// tells the lab's private network, and one with a range does not change where
+// droplets get their private addresses from; IPv6 addresses are told but reach
+// nowhere; firewalls are kept and not enforced; volumes are no disks on the
+// host; reserved addresses are not routed. Removing an SSH key, a tag or a
+// reserved address that is gone already is no error.
 package digitalocean
 
 import (

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,20 +140,24 @@ func dropletValues(l lab, host machine.Machine) (bridge.Values, error) {
 		// The lab has no IPv6: an address that no one can reach.
 		ipv6 = fmt.Sprintf("2001:db8::%x", host.ID)
 	}
-	private := ""
-	if host.PrivateIPv4.IsValid() {
-		private = host.PrivateIPv4.String()
-	}
 	return bridge.Values{
 		"name": host.Name, "dropletUrn": dropletURN(host.ID), "region": host.Region, "size": host.Size,
 		"priceHourly": plan.hourly(), "priceMonthly": plan.monthly,
 		"disk": disk, "vcpus": plan.vcpus, "memory": plan.memory,
 		"status": string(host.Status), "locked": false, "createdAt": host.Created.UTC().Format("2006-01-02T15:04:05Z"),
-		"vpcUuid": host.Labels[labelVPC], "ipv4Address": host.PublicIPv4.String(), "ipv4AddressPrivate": private,
+		"vpcUuid": host.Labels[labelVPC], "ipv4Address": address(host.PublicIPv4), "ipv4AddressPrivate": address(host.PrivateIPv4),
 		"ipv6": host.Labels[labelIPv6] == "true", "ipv6Address": ipv6, "privateNetworking": true,
 		"backups": host.Labels[labelBackups] == "true", "monitoring": host.Labels[labelMonitoring] == "true",
 		"volumeIds": volumes, "tags": unique(host.Tags),
 	}, nil
+}
+
+// address is an address as text, "" for none.
+func address(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 func dropletURN(id int) string { return "do:droplet:" + strconv.Itoa(id) }
