@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumix"
 
@@ -60,12 +59,12 @@ func newAccess(ctx *pulumi.Context, c *Config) (access, error) {
 	if err := ctx.RegisterComponentResourceV2("skep:index:Access", "access", pulumi.Map{}, holder); err != nil {
 		return access{}, err
 	}
-	seed, err := random.NewRandomBytes(ctx, "access-seed", &random.RandomBytesArgs{Length: pulumi.Int(keys.SeedLen)}, pulumi.Parent(holder))
+	seed, err := host.NewSeed(ctx, "access-seed", pulumi.Parent(holder))
 	if err != nil {
 		return access{}, err
 	}
-	pair := pulumix.ApplyErr(seed.Base64, func(encoded string) (keys.SSHKey, error) {
-		s, err := keys.ParseSeed(encoded)
+	pair := pulumix.ApplyErr(seed, func(text string) (keys.SSHKey, error) {
+		s, err := keys.ParseSeed(text)
 		if err != nil {
 			return keys.SSHKey{}, err
 		}

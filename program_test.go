@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"os"
@@ -33,9 +32,9 @@ func world(config map[string]string) pulumitest.Program {
 	return pulumitest.Program{
 		Run: deploy, Config: config, Secrets: []string{"skep:sshPrivateKey"},
 		Answers: map[string]pulumitest.Answer{
-			"random:index/randomBytes:RandomBytes": func(name string, _ resource.PropertyMap) resource.PropertyMap {
-				seed := base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf("%-32.32s", "seed of "+name)))
-				return resource.PropertyMap{"base64": resource.MakeSecret(resource.NewStringProperty(seed))}
+			"random:index/randomPassword:RandomPassword": func(name string, _ resource.PropertyMap) resource.PropertyMap {
+				seed := fmt.Sprintf("%-44.44s", pulumitest.Canary+" seed of "+name)
+				return resource.PropertyMap{"result": resource.MakeSecret(resource.NewStringProperty(seed))}
 			},
 			dropletToken: func(name string, _ resource.PropertyMap) resource.PropertyMap {
 				return object(map[string]any{"ipv4Address": "192.0.2." + fmt.Sprint(10+int(name[len(name)-1]-'0'))})
@@ -99,7 +98,7 @@ func shipped(t *testing.T, stack string) map[string]string {
 
 func withSSHKey(t *testing.T, config map[string]string) map[string]string {
 	t.Helper()
-	key, err := keys.Seed(slices.Repeat([]byte{4}, keys.SeedLen)).DeployKey()
+	key, err := keys.Seed(strings.Repeat("k", keys.SeedLen)).DeployKey()
 	if err != nil {
 		t.Fatal(err)
 	}

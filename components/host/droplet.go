@@ -72,10 +72,11 @@ func (h *Host) enroll(ctx *pulumi.Context, name string, bootstrapKey pulumi.Stri
 	connection.DialErrorLimit = pulumi.Int(-1) // the machine boots; the timeout below ends it
 	enroll, err := h.command(ctx, name+"-enroll", &remote.CommandArgs{
 		Connection: connection,
-		Create:     pulumi.String("timeout --kill-after=10 480 bash -s"),
+		Create:     pulumi.String("timeout --kill-after=10 240 bash -s"),
 		Stdin:      pulumi.String(enrollText),
 	}, []pulumi.ResourceOption{
 		pulumi.Parent(h),
+		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "5m", Update: "5m"}), // a boot, and cloud-init
 		// Once the base has dropped the first key, this connection cannot be made
 		// again; only another machine (its address, or the trigger) is a reason.
 		pulumi.IgnoreChanges([]string{"create", "stdin", "connection.privateKey", "connection.hostKey"}),

@@ -9,10 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
-	"skep/internal/keys"
 )
 
 const hostToken = "skep:host:Host"
@@ -51,7 +48,7 @@ type Host struct {
 	// User and Port are how to log in.
 	User string
 	Port int
-	// Seed is the secret, in base64, from which the host's keys derive.
+	// Seed is the secret from which the host's keys derive.
 	Seed pulumi.StringOutput
 	// Identity changes when another machine takes the host's place.
 	Identity pulumi.StringOutput
@@ -118,11 +115,10 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := ctx.RegisterComponentResourceV2(hostToken, name, inputs, h, opts...); err != nil {
 		return nil, err
 	}
-	seed, err := random.NewRandomBytes(ctx, name+"-seed", &random.RandomBytesArgs{Length: pulumi.Int(keys.SeedLen)}, pulumi.Parent(h))
-	if err != nil {
+	var err error
+	if h.Seed, err = NewSeed(ctx, name+"-seed", pulumi.Parent(h)); err != nil {
 		return nil, err
 	}
-	h.Seed = seed.Base64
 	if args.Existing != nil {
 		err = h.adopt(ctx, name, args.Existing)
 	} else {

@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumix"
 
@@ -81,11 +80,11 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := ctx.RegisterComponentResourceV2(meshToken, name, pulumi.Map{"network": pulumi.String(args.Network.String())}, m, opts...); err != nil {
 		return nil, err
 	}
-	seed, err := random.NewRandomBytes(ctx, name+"-seed", &random.RandomBytesArgs{Length: pulumi.Int(keys.SeedLen)}, pulumi.Parent(m))
+	seed, err := host.NewSeed(ctx, name+"-seed", pulumi.Parent(m))
 	if err != nil {
 		return nil, err
 	}
-	plan := args.plan(seed.Base64)
+	plan := args.plan(seed)
 	for _, h := range args.Hosts {
 		config := textOf(pulumix.ApplyErr(plan, func(plan wireguard.Mesh) (string, error) { return plan.HostConfig(h.Name) }))
 		m.up[h.Name], err = h.Run(ctx, name+"-"+h.Name, host.RunArgs{

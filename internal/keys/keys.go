@@ -9,37 +9,30 @@ package keys
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
-	"encoding/base64"
-	"errors"
 	"fmt"
 )
 
-// SeedLen is the least length of a seed, in bytes: the strength of every key
-// derived here is that of a 256-bit secret.
-const SeedLen = 32
+// SeedLen is the length of a seed: 44 letters and digits hold 262 bits
+// (44 × log2 62), so every key derived here has the strength of a 256-bit secret.
+const SeedLen = 44
 
-// Seed is the random secret from which keys derive. It comes from a
-// random.RandomBytes resource and lives in encrypted state only.
-type Seed []byte
+// Seed is the random text from which keys derive. It comes from a
+// random.RandomPassword resource and lives in encrypted state only.
+type Seed string
 
-// ParseSeed decodes the standard base64 that random.RandomBytes gives out.
-// The error never holds the text, since it is a secret.
-func ParseSeed(encoded string) (Seed, error) {
-	raw, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return nil, errors.New("decode seed: not standard base64")
+// ParseSeed checks a seed. The error never holds the text, since it is a secret.
+func ParseSeed(text string) (Seed, error) {
+	if len(text) < SeedLen {
+		return "", fmt.Errorf("read seed: %d characters, need at least %d", len(text), SeedLen)
 	}
-	if len(raw) < SeedLen {
-		return nil, fmt.Errorf("decode seed: %d bytes, need at least %d", len(raw), SeedLen)
-	}
-	return Seed(raw), nil
+	return Seed(text), nil
 }
 
 // derive expands the seed for one purpose into n bytes.
 func (s Seed) derive(info string, n int) []byte {
-	// A nil salt is what RFC 5869 §3.1 allows where the input is already
-	// uniformly random, as a seed is.
-	out, err := hkdf.Key(sha256.New, s, nil, "skep/v1/"+info, n)
+	// Extraction turns the text into a uniform key; a nil salt is what RFC 5869
+	// §3.1 allows where the input has full entropy, as a seed does.
+	out, err := hkdf.Key(sha256.New, []byte(s), nil, "skep/v1/"+info, n)
 	if err != nil {
 		// Only a length over 255 hashes (8,160 bytes) fails, and n is fixed here.
 		panic(fmt.Sprintf("derive %q: %v", info, err))

@@ -1,7 +1,6 @@
 package wireguard
 
 import (
-	"bytes"
 	"flag"
 	"net/netip"
 	"os"
@@ -18,7 +17,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func testMesh() Mesh {
-	seed := func(b byte) keys.Seed { return keys.Seed(bytes.Repeat([]byte{b}, keys.SeedLen)) }
+	seed := func(b byte) keys.Seed { return keys.Seed(strings.Repeat(string(rune(' '+b)), keys.SeedLen)) }
 	host := func(name, mesh, endpoint string, b byte) Node {
 		n := Node{Name: name, Mesh: netip.MustParseAddr(mesh), Key: seed(b).WireGuard(name, 0)}
 		if endpoint != "" {

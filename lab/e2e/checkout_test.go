@@ -98,11 +98,21 @@ func (c *checkout) data(stack, line string, into any) {
 	}
 }
 
-// on runs a command on a host over SSH, with the stack's own key and pinning.
-func (c *checkout) on(stack, host, command string) string {
+// ssh runs a command on a host as an operator does, with the stack's own key
+// and the pinned host key.
+func (c *checkout) ssh(stack, host, command string) string {
 	c.t.Helper()
-	return strings.TrimSpace(c.run(fmt.Sprintf("scripts/ssh --stack %s %s '%s'", stack, host, strings.ReplaceAll(command, "'", `'\''`))))
+	return strings.TrimSpace(c.pulumi(stack, fmt.Sprintf("scripts/ssh %s %s", host, quoted(command))))
 }
+
+// on runs a command on a host past its sshd: to look, not to prove that one
+// can get in.
+func (c *checkout) on(host, command string) string {
+	c.t.Helper()
+	return strings.TrimSpace(c.run(fmt.Sprintf(".skep/bin/lab ssh %s %s", host, quoted(command))))
+}
+
+func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 // until polls a condition by name until it holds.
 func (c *checkout) until(limit time.Duration, what string, holds func() bool) {

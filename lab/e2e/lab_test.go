@@ -118,7 +118,7 @@ func testAnswers(c *checkout) {
 	seen := map[string]bool{}
 	for _, host := range hosts {
 		// Over the name, through the lab's DNS: any of the three may answer.
-		if out := c.on("lab", host, "curl -fsS --max-time 5 http://whoami.skep.test/"); !strings.Contains(out, "Hostname: ") {
+		if out := c.ssh("lab", host, "curl -fsS --max-time 5 http://whoami.skep.test/"); !strings.Contains(out, "Hostname: ") {
 			c.t.Errorf("whoami does not answer on %s: %s", host, out)
 		}
 		// And each host itself under that name.
@@ -144,28 +144,28 @@ func hostOutputs(c *checkout, stack string) map[string]hostOutput {
 
 func testSwarmAndMesh(c *checkout) {
 	for i, host := range hosts {
-		nodes := c.on("lab", host, `docker node ls -q | xargs docker node inspect --format "{{.Description.Hostname}} {{.ManagerStatus.Addr}} {{.ManagerStatus.Reachability}} {{.Status.State}}" | sort`)
+		nodes := c.on(host, `docker node ls -q | xargs docker node inspect --format "{{.Description.Hostname}} {{.ManagerStatus.Addr}} {{.ManagerStatus.Reachability}} {{.Status.State}}" | sort`)
 		want := "node-1 10.90.0.1:2377 reachable ready\nnode-2 10.90.0.2:2377 reachable ready\nnode-3 10.90.0.3:2377 reachable ready"
 		if diff := cmp.Diff(want, nodes); diff != "" {
 			c.t.Errorf("%s sees other nodes (-want +got):\n%s", host, diff)
 		}
 		for j := range hosts {
 			if i != j {
-				c.on("lab", host, fmt.Sprintf("ping -c1 -W2 10.90.0.%d", j+1))
+				c.on(host, fmt.Sprintf("ping -c1 -W2 10.90.0.%d", j+1))
 			}
 		}
 		// Two other hosts and a laptop, each with a key of the pair; the two have
 		// shaken hands, the laptop has not been there.
-		if got := c.on("lab", host, `wg show wg0 preshared-keys | grep -vc "(none)"`); got != "3" {
+		if got := c.on(host, `wg show wg0 preshared-keys | grep -vc "(none)"`); got != "3" {
 			c.t.Errorf("%s has pre-shared keys for %s peers, want 3", host, got)
 		}
-		if got := c.on("lab", host, `wg show wg0 latest-handshakes | awk "\$2 > 0" | wc -l`); got != "2" {
+		if got := c.on(host, `wg show wg0 latest-handshakes | awk "\$2 > 0" | wc -l`); got != "2" {
 			c.t.Errorf("%s has shaken hands with %s hosts, want 2", host, got)
 		}
-		if got := c.on("lab", host, `docker info --format "{{.Swarm.NodeAddr}}"`); got != fmt.Sprintf("10.90.0.%d", i+1) {
+		if got := c.on(host, `docker info --format "{{.Swarm.NodeAddr}}"`); got != fmt.Sprintf("10.90.0.%d", i+1) {
 			c.t.Errorf("%s is in the swarm as %s, not with its mesh address", host, got)
 		}
-		if got := c.on("lab", host, "ls /etc/ssh/ssh_host_*_key"); got != "/etc/ssh/ssh_host_ed25519_key" {
+		if got := c.on(host, "ls /etc/ssh/ssh_host_*_key"); got != "/etc/ssh/ssh_host_ed25519_key" {
 			c.t.Errorf("%s still has other host keys than its own: %s", host, got)
 		}
 	}
@@ -181,7 +181,7 @@ func testSecondUp(c *checkout) {
 
 // tasks are the running tasks of all services.
 func tasks(c *checkout) string {
-	return c.on("lab", "node-1", `docker service ls -q | xargs docker service ps --no-trunc -q --filter desired-state=running | sort`)
+	return c.on("node-1", `docker service ls -q | xargs docker service ps --no-trunc -q --filter desired-state=running | sort`)
 }
 
 // testStoreEncrypted greps the store's files and names for what must not be
@@ -211,9 +211,37 @@ func testStoreEncrypted(c *checkout) {
 	if err != nil || files < 3 {
 		c.t.Errorf("looked at %d files of the store (%v); want a real one", files, err)
 	}
-	// Inside the gateway the state is JSON; secrets must be ciphertext there too.
-	if state := c.pulumi("lab", "pulumi stack export"); strings.Contains(state, secrets[len(secrets)-1]) || !strings.Contains(state, "ciphertext") {
+	testStateEncrypted(c, secrets[len(secrets)-1])
+}
+
+// testStateEncrypted: inside the gateway the state is JSON, and what is secret
+// must be ciphertext there too. The seeds are the roots of all keys.
+func testStateEncrypted(c *checkout, key string) {
+	var state struct {
+		Deployment struct {
+			Resources []struct {
+				URN     string
+				Outputs struct{ Result struct{ Plaintext string } }
+			}
+		}
+	}
+	c.data("lab", "pulumi stack export --show-secrets", &state)
+	plain, seeds := c.pulumi("lab", "pulumi stack export"), 0
+	if strings.Contains(plain, key) {
 		c.t.Error("the state holds the SSH key in plain text")
+	}
+	for _, r := range state.Deployment.Resources {
+		var seed string
+		if json.Unmarshal([]byte(r.Outputs.Result.Plaintext), &seed) != nil || seed == "" {
+			continue
+		}
+		seeds++
+		if strings.Contains(plain, seed) {
+			c.t.Errorf("the state holds the seed of %s in plain text", r.URN)
+		}
+	}
+	if want := len(hosts) + 2; seeds != want {
+		c.t.Errorf("found %d seeds to look for, want %d: one for each host, the mesh and the access", seeds, want)
 	}
 }
 
@@ -221,14 +249,14 @@ func testStoreEncrypted(c *checkout) {
 // host would find them.
 func testCanaries(c *checkout) {
 	for _, host := range hosts {
-		hits := c.on("lab", host, `private=$(wg show wg0 private-key)
+		hits := c.on(host, `private=$(wg show wg0 private-key)
 			token=$(docker swarm join-token -q worker | cut -c1-25)
 			{ journalctl --no-pager -q; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr "\0" "\n" | grep -v "^private=\|^token="; } |
-				grep -cF -e "$private" -e "$token" || true`)
+				grep -cF -f <(printf "%s\n" "$private" "$token") || true`)
 		if hits != "0" {
 			c.t.Errorf("%s: %s lines of logs or process lists hold a key or a token", host, hits)
 		}
-		if open := c.on("lab", host, "find /etc/skep /usr/local/lib/skep -type f -perm /077 | head"); open != "" {
+		if open := c.on(host, "find /etc/skep /usr/local/lib/skep -type f -perm /077 | head"); open != "" {
 			c.t.Errorf("%s: others than root may read %s", host, open)
 		}
 	}
@@ -263,7 +291,7 @@ func testOneChange(c *checkout) {
 	if !strings.Contains(out, "~ 1 updated") {
 		c.t.Errorf("a changed limit changed more than one resource:\n%s", tail(out))
 	}
-	got := c.on("lab", "node-1", `docker service inspect whoami_whoami --format "{{.Spec.TaskTemplate.Resources.Limits.MemoryBytes}}"`)
+	got := c.on("node-1", `docker service inspect whoami_whoami --format "{{.Spec.TaskTemplate.Resources.Limits.MemoryBytes}}"`)
 	if got != fmt.Sprint(48<<20) {
 		c.t.Errorf("the service's memory limit is %s", got)
 	}
@@ -301,7 +329,7 @@ func testFourthHost(c *checkout) {
 	if grown := len(present(c, "lab")) - count; grown > 8 {
 		c.t.Errorf("a host costs %d resources, want at most 8", grown)
 	}
-	if got := c.on("lab", "node-4", `docker info --format "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}} {{.Swarm.NodeAddr}}"`); got != "active false 10.90.0.4" {
+	if got := c.on("node-4", `docker info --format "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}} {{.Swarm.NodeAddr}}"`); got != "active false 10.90.0.4" {
 		c.t.Errorf("node-4 is %q", got)
 	}
 	c.engine("kill " + c.container("node-4"))
@@ -310,10 +338,10 @@ func testFourthHost(c *checkout) {
 	if left := c.container("node-4"); left != "" {
 		c.t.Errorf("the machine is still there: %s", left)
 	}
-	if nodes := c.on("lab", "node-2", `docker node ls --format "{{.Hostname}}" | sort | xargs`); nodes != "node-1 node-2 node-3" {
+	if nodes := c.on("node-2", `docker node ls --format "{{.Hostname}}" | sort | xargs`); nodes != "node-1 node-2 node-3" {
 		c.t.Errorf("the swarm has nodes %s", nodes)
 	}
-	if peers := c.on("lab", "node-2", "wg show wg0 peers | wc -l"); peers != "3" {
+	if peers := c.on("node-2", "wg show wg0 peers | wc -l"); peers != "3" {
 		c.t.Errorf("node-2 has %s peers, want 3", peers)
 	}
 	if diff := cmp.Diff(before, tasks(c)); diff != "" {
@@ -331,10 +359,10 @@ func testDeletedBehindOurBack(c *checkout) {
 		c.t.Errorf("refresh did not notice the missing machine:\n%s", tail(out))
 	}
 	c.pulumi("lab", "pulumi up --yes --skip-preview")
-	if got := c.on("lab", "node-4", `docker info --format "{{.Swarm.LocalNodeState}}"`); got != "active" {
+	if got := c.on("node-4", `docker info --format "{{.Swarm.LocalNodeState}}"`); got != "active" {
 		c.t.Errorf("the new node-4 is %q", got)
 	}
-	if nodes := c.on("lab", "node-1", `docker node ls --format "{{.Hostname}} {{.Status}}" | sort | xargs`); nodes != "node-1 Ready node-2 Ready node-3 Ready node-4 Ready" {
+	if nodes := c.on("node-1", `docker node ls --format "{{.Hostname}} {{.Status}}" | sort | xargs`); nodes != "node-1 Ready node-2 Ready node-3 Ready node-4 Ready" {
 		c.t.Errorf("the swarm has nodes %s", nodes)
 	}
 	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
@@ -352,8 +380,10 @@ func testDiesDuringUp(c *checkout) {
 		}
 		failed <- out
 	}()
-	c.until(60*time.Second, "the machine of node-5", func() bool { return c.container("node-5") != "" })
-	c.engine("pause " + c.container("node-5"))
+	c.until(90*time.Second, "node-5 to be made ready", func() bool {
+		_, err := c.try(".skep/bin/lab ssh node-5 test -d /usr/local/lib/skep")
+		return err == nil
+	})
 	c.engine("kill " + c.container("node-5"))
 	out := <-failed
 	if out == "" {
@@ -370,7 +400,7 @@ func testDiesDuringUp(c *checkout) {
 	c.engine("start " + c.container("node-5"))
 	c.pulumi("lab", "pulumi up --yes --skip-preview")
 	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
-	if got := c.on("lab", "node-1", `docker node ls --format "{{.Hostname}} {{.Status}}" | sort | xargs`); !strings.Contains(got, "node-5 Ready") {
+	if got := c.on("node-1", `docker node ls --format "{{.Hostname}} {{.Status}}" | sort | xargs`); !strings.Contains(got, "node-5 Ready") {
 		c.t.Errorf("node-5 is not in the swarm: %s", got)
 	}
 }
@@ -394,7 +424,7 @@ func testGatewayKilled(c *checkout) {
 	}
 	c.pulumi("lab", "scripts/state start; pulumi cancel --yes 2>/dev/null || true; pulumi refresh --yes --skip-preview; pulumi up --yes --skip-preview")
 	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
-	if nodes := c.on("lab", "node-1", `docker node ls --format "{{.Hostname}}" | sort | xargs`); nodes != "node-1 node-2 node-3 node-4" {
+	if nodes := c.on("node-1", `docker node ls --format "{{.Hostname}}" | sort | xargs`); nodes != "node-1 node-2 node-3 node-4" {
 		c.t.Errorf("the swarm has nodes %s", nodes)
 	}
 }
