@@ -9,6 +9,7 @@ import (
 
 	"skep/lab/cloud"
 	"skep/lab/instance"
+	"skep/lab/stackconfig"
 )
 
 // runReset gives a lab without hosts and without a past, in seconds.
@@ -30,8 +31,21 @@ func runReset(ctx context.Context, s *session, args []string) error {
 			s.removeContainers(ctx, s.instance.Label(), "skep.machine"),
 			s.removeCloud(),
 			os.RemoveAll(s.instance.StateHome()),
+			s.forgetPassphrase(ctx),
 		)
 	})
+}
+
+// forgetPassphrase takes the salt that Pulumi wrote out of the stack's config:
+// it fits no other passphrase than the one that went with the state.
+func (s *session) forgetPassphrase(ctx context.Context) error {
+	if _, err := s.stackFile().Clean(); err != nil {
+		if errors.Is(err, stackconfig.ErrNoFile) {
+			return nil
+		}
+		return err
+	}
+	return s.writeStackConfig(ctx)
 }
 
 // removeCloud forgets all objects but the zones: those belong to the account,
