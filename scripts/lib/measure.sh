@@ -40,7 +40,9 @@ header() {
 row() {
 	local title="$1"
 	shift
+	# A third, empty one says that they are of two kinds.
 	if (($# == 2)); then set -- "$1" "$2" "$(less "$2" "$1")"; fi
+	[[ -n "${*: -1}" ]] || set -- "${@:1:$#-1}"
 	printf '%-34s%s\n' "$title" "$(printf '%10s' "$@")"
 }
 
