@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	mdns "github.com/miekg/dns"
 	"golang.org/x/crypto/ssh"
 
@@ -202,6 +203,9 @@ func checkReset(ctx context.Context, t *testing.T, s *session) {
 	t.Helper()
 	all, err := s.machines().All(ctx)
 	check(t, err)
+	store := cloud.Open(s.instance.CloudDir())
+	before, err := store.IDs(cloud.Zones)
+	check(t, err)
 	check(t, runReset(ctx, s, nil))
 	for _, m := range all {
 		if _, err := s.machines().Machine(ctx, m.ID); !errors.Is(err, machine.ErrNotFound) {
@@ -209,13 +213,13 @@ func checkReset(ctx context.Context, t *testing.T, s *session) {
 		}
 		check(t, s.machines().Delete(ctx, m.ID))
 	}
-	store := cloud.Open(s.instance.CloudDir())
 	records, err := store.IDs(cloud.Records)
 	check(t, err)
 	zones, err := store.IDs(cloud.Zones)
 	check(t, err)
-	if len(records) != 0 || len(zones) != 1 {
-		t.Errorf("after reset: records %v, zones %v", records, zones)
+	// The account keeps its zones.
+	if len(records) != 0 || len(zones) == 0 || !cmp.Equal(zones, before) {
+		t.Errorf("after reset: records %v, zones %v, before %v", records, zones, before)
 	}
 }
 
