@@ -25,7 +25,7 @@ func TestHome(t *testing.T) {
 	})
 	c.run("scripts/tools --packages-for lab && .skep/bin/lab up")
 	c.run("ssh-keygen -q -t ed25519 -N '' -f key")
-	boards := []machine{c.machine("board-1", "root"), c.machine("board-2", "operator"), c.machine("board-3", "operator")}
+	boards := []machine{c.machine("board-1", "root"), c.machine("board-2", "keeper"), c.machine("board-3", "keeper")}
 	c.homeEnvironment()
 	c.homeConfig(boards)
 
