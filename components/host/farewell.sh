@@ -26,7 +26,9 @@ main() {
 	known=$(mktemp)
 	# The key goes from stdin into an agent of its own and touches no disk.
 	eval "$(ssh-agent -s)" >/dev/null
-	ssh-add -q - 2>/dev/null || {
+	# The newline is for a key whose last one got lost on its way through config:
+	# OpenSSH does not read such a key.
+	{ cat && echo; } | ssh-add -q - 2>/dev/null || {
 		echo "farewell: the SSH key cannot be read; $address keeps what Skep put there" >&2
 		exit 0
 	}

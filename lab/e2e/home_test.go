@@ -106,11 +106,11 @@ func testHomeWrongKey(c *checkout, boards []machine) {
 
 func testHomeDestroy(c *checkout, boards []machine) {
 	c.engine("kill " + c.container("board-3"))
-	c.pulumi("home", "pulumi destroy --yes --skip-preview")
+	out := c.pulumi("home", "pulumi destroy --yes --skip-preview")
 	for _, b := range boards[:2] {
 		left := c.run(fmt.Sprintf(`.skep/bin/lab ssh %s 'docker info --format "{{.Swarm.LocalNodeState}}"; ip link show wg0 2>&1; ls -d /etc/skep /usr/local/lib/skep /etc/systemd/system/skep-* /etc/ssh/sshd_config.d/10-skep.conf 2>/dev/null || true'`, b.Name))
 		if !strings.HasPrefix(left, "inactive\n") || !strings.Contains(left, "does not exist") || strings.Contains(left, "/skep") || strings.Contains(left, "skep.conf") {
-			c.t.Errorf("%s still has something of ours: %s", b.Name, left)
+			c.t.Errorf("%s still has something of ours: %s\n%s", b.Name, left, tail(out))
 		}
 	}
 }
