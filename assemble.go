@@ -99,7 +99,8 @@ func newHosts(ctx *pulumi.Context, c *Config, a access) ([]*host.Host, error) {
 			PrivateKey: a.privateKey, Toolbox: toolbox, Docker: c.Networks.Docker, MTU: c.Mesh.MTU,
 		}
 		if h.Exists() {
-			args.Existing = &host.ExistingArgs{Address: h.Address, User: h.User, Port: h.Port, HostKey: h.HostKey}
+			existing := h.existing()
+			args.Existing = &existing
 		} else {
 			args.Droplet = &host.DropletArgs{Region: h.Region, Size: h.Size, Image: h.Image, Cloud: cloud}
 		}

@@ -20,6 +20,9 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := preflight(ctx, config); err != nil {
+		return err
+	}
 	access, err := newAccess(ctx, config)
 	if err != nil {
 		return err

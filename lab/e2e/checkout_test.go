@@ -154,31 +154,49 @@ func (c *checkout) edit(path, from, to string) {
 // engine runs docker against the lab's engine.
 func (c *checkout) engine(args string) string {
 	c.t.Helper()
-	var lab struct{ DockerHost string }
-	if err := json.Unmarshal([]byte(c.read(".skep/lab/lab.json")), &lab); err != nil {
-		c.t.Fatalf("read lab.json: %v", err)
-	}
-	return strings.TrimSpace(c.run("docker -H " + lab.DockerHost + " " + args))
+	return strings.TrimSpace(c.run("docker -H " + c.lab().DockerHost + " " + args))
 }
 
 // container is the name of the container that plays a host.
 func (c *checkout) container(host string) string {
 	c.t.Helper()
 	for _, name := range strings.Fields(c.engine("ps -a --format {{.Names}}")) {
-		if strings.HasPrefix(name, "skep-"+c.labID()+"-") && strings.HasSuffix(name, "-"+host) {
+		if strings.HasPrefix(name, "skep-"+c.lab().ID+"-") && strings.HasSuffix(name, "-"+host) {
 			return name
 		}
 	}
 	return ""
 }
 
-func (c *checkout) labID() string {
+// lab is what lab.json says of this checkout's lab.
+func (c *checkout) lab() (lab struct{ ID, DockerHost string }) {
 	c.t.Helper()
-	var lab struct{ ID string }
 	if err := json.Unmarshal([]byte(c.read(".skep/lab/lab.json")), &lab); err != nil {
 		c.t.Fatalf("read lab.json: %v", err)
 	}
-	return lab.ID
+	return lab
+}
+
+// labDown ends the lab and looks for anything that still carries its label.
+func (c *checkout) labDown() {
+	c.t.Helper()
+	lab := c.lab()
+	if out, err := c.try("scripts/lab down"); err != nil {
+		c.t.Errorf("lab down: %v\n%s", err, tail(out))
+	}
+	if _, err := os.Stat(filepath.Join(c.root, ".skep", "lab")); err == nil {
+		c.t.Error("lab down left its folder")
+	}
+	for _, kind := range []string{"ps -a", "network ls", "volume ls"} {
+		left, err := c.try(fmt.Sprintf("docker -H %s %s -q --filter label=skep.lab=%s", lab.DockerHost, kind, lab.ID))
+		// An engine that is gone too, as the last lab leaves it, holds nothing.
+		if err == nil && strings.TrimSpace(left) != "" {
+			c.t.Errorf("lab down left %s: %s", kind, left)
+		}
+	}
+	if strings.Contains(c.read("Pulumi.lab.yaml"), "encryptionsalt") {
+		c.t.Error("lab down left its salt in Pulumi.lab.yaml")
+	}
 }
 
 // tail keeps the end of long output, where faults stand.

@@ -20,6 +20,7 @@ var hosts = []string{"node-1", "node-2", "node-3"}
 // cluster is dear; each is a subtest, so that a fault has a name.
 func TestLab(t *testing.T) {
 	c := newCheckout(t)
+	t.Parallel() // beside TestHome: two checkouts have their labs side by side
 	t.Cleanup(func() {
 		c.t = t
 		if t.Failed() {
@@ -27,9 +28,7 @@ func TestLab(t *testing.T) {
 			_, _ = c.try(".skep/bin/lab logs --all " + dir)
 			t.Logf("logs of all hosts are in %s", dir)
 		}
-		if out, err := c.try("scripts/lab down"); err != nil {
-			t.Errorf("lab down: %v\n%s", err, tail(out))
-		}
+		c.labDown()
 	})
 	steps := []struct {
 		name string

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/components/host"
+)
+
+// preflight looks, in a preview, whether the machines that exist are those that
+// config means. Another host key stops everything, since a key that was to be
+// trusted is at stake; a machine that does not answer is only told, since a
+// dead one must not stand in the way of its own removal.
+func preflight(ctx *pulumi.Context, c *Config) error {
+	if !ctx.DryRun() {
+		return nil
+	}
+	answers := make([]error, len(c.Hosts))
+	var probes sync.WaitGroup
+	for i, h := range c.Hosts {
+		if h.Exists() {
+			probes.Go(func() { answers[i] = host.Probe(h.existing()) })
+		}
+	}
+	probes.Wait()
+	var faults []error
+	for i, err := range answers {
+		h := c.Hosts[i]
+		switch {
+		case err == nil:
+		case errors.Is(err, host.ErrUnreachable):
+			text := fmt.Sprintf("skep:hosts[%d].address: %s port %d (%q): %v; what is to be done on it will fail", i, h.Address, h.Port, h.Name, err)
+			if err := ctx.Log.Warn(text, nil); err != nil {
+				return err
+			}
+		default:
+			faults = append(faults, fmt.Errorf("skep:hosts[%d].hostKey: %q at %s: %w: if the machine was set up anew, put its new key here", i, h.Name, h.Address, err))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return configFault(err)
+	}
+	return nil
+}
+
+// existing is the machine in the terms of its component.
+func (h HostConfig) existing() host.ExistingArgs {
+	return host.ExistingArgs{Address: h.Address, User: h.User, Port: h.Port, HostKey: h.HostKey}
+}
