@@ -9,9 +9,11 @@
 limit=${SKEP_DEPLOY_LIMIT:-480}
 
 do_apply() {
-	local name=$1 service
+	local name=$1 service detach=()
+	# Docker 26 brought the flag; those before never wait anyway.
+	if docker stack deploy --help | grep -q -- --detach; then detach=(--detach); fi
 	# The exit status says only that the file was accepted.
-	docker stack deploy --detach --prune --with-registry-auth --compose-file - "$name" >/dev/null
+	docker stack deploy "${detach[@]}" --prune --with-registry-auth --compose-file - "$name" >/dev/null
 	for service in $(docker stack services "$name" --format '{{.Name}}'); do
 		converge "$service"
 	done

@@ -45,7 +45,8 @@ manager_answers() {
 }
 
 # request asks the engine itself, over its socket: `docker swarm join` takes the
-# token as an argument, where every process on the machine can read it.
+# token as an argument, where every process on the machine can read it. Without
+# a version in the path the engine takes its own, whichever it is.
 request() {
 	local remotes='' manager
 	for manager in ${managers//,/ }; do
@@ -54,7 +55,7 @@ request() {
 	answer=$(printf '{"ListenAddr":"%s:2377","AdvertiseAddr":"%s","DataPathAddr":"%s","RemoteAddrs":[%s],"JoinToken":"%s"}' \
 		"$address" "$address" "$address" "$remotes" "$1" |
 		curl -sS --max-time 60 --unix-socket /run/docker.sock -H 'Content-Type: application/json' \
-			--data-binary @- -w '%{http_code}' http://docker/v1.41/swarm/join 2>&1) || return 1
+			--data-binary @- -w '%{http_code}' http://docker/swarm/join 2>&1) || return 1
 	[ "${answer: -3}" = 200 ]
 }
 
