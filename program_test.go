@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,7 +38,8 @@ func world(config map[string]string) pulumitest.Program {
 				return resource.PropertyMap{"result": resource.MakeSecret(resource.NewStringProperty(seed))}
 			},
 			dropletToken: func(name string, _ resource.PropertyMap) resource.PropertyMap {
-				return object(map[string]any{"ipv4Address": "192.0.2." + fmt.Sprint(10+int(name[len(name)-1]-'0'))})
+				id, _ := strconv.Atoi(name[strings.LastIndexByte(name, '-')+1:])
+				return object(map[string]any{"ipv4Address": fmt.Sprintf("192.0.2.%d", 10+id)})
 			},
 			"digitalocean:index/sshKey:SshKey": func(string, resource.PropertyMap) resource.PropertyMap {
 				return object(map[string]any{"fingerprint": "aa:bb"})
@@ -259,5 +261,23 @@ func TestRecords(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("records differ (-want +got):\n%s", diff)
+	}
+}
+
+// A hundred hosts cost a hundred times what one does, and no more: nothing is
+// made per pair.
+func TestHundredHosts(t *testing.T) {
+	config := shipped(t, "lab")
+	size := func(workers int) int {
+		hosts := []string{`{"name":"m-1","id":1,"role":"manager"}`}
+		for id := 2; id <= workers+1; id++ {
+			hosts = append(hosts, fmt.Sprintf(`{"name":"w-%d","id":%d}`, id, id))
+		}
+		config["skep:hosts"] = "[" + strings.Join(hosts, ",") + "]"
+		return len(pulumitest.Run(t, world(config)).Resources)
+	}
+	one, hundred := size(0), size(99)
+	if got := hundred - one; got != 99*8 {
+		t.Errorf("99 workers add %d resources, want %d", got, 99*8)
 	}
 }
