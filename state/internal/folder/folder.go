@@ -163,14 +163,17 @@ func (f *Fs) write(in io.Reader, remote string, size int64) error {
 	return nil
 }
 
-// temporary makes a file to write into. The directory may be removed by a gateway that empties it, even right after it
-// was made, so making both is tried again.
+// makeTries bounds how often a directory is made again that another gateway takes away. Each time somebody else has got
+// on, so a busy store needs a few and never this many.
+const makeTries = 100
+
+// temporary makes a file to write into. The directory may be removed by a gateway that empties it, right after it was
+// made and even between its parents and itself, so making both is tried again.
 func (f *Fs) temporary(dir string) (file *os.File, err error) {
-	for range 5 {
-		if err = os.MkdirAll(dir, 0o700); err != nil {
-			return nil, err
+	for range makeTries {
+		if err = os.MkdirAll(dir, 0o700); err == nil {
+			file, err = os.CreateTemp(dir, writePrefix+"-*")
 		}
-		file, err = os.CreateTemp(dir, writePrefix+"-*")
 		if !errors.Is(err, iofs.ErrNotExist) {
 			break
 		}
