@@ -82,7 +82,7 @@ func TestEnvForBothShells(t *testing.T) {
 				scripts/state init >/dev/null
 				eval "$(scripts/env lab)"; eval "$(scripts/env lab)"
 				echo "$SKEP_STATE_HOME|$LAB_TOKEN|$PULUMI_STACK|${PULUMI_CONFIG_PASSPHRASE-none}"
-				echo "$PATH" | tr : '\n' | grep -c '/\.skep/bin$'
+				echo "$PATH" | tr : '\n' | grep -cxF "$PWD/.skep/bin"
 				test -s "$PULUMI_CONFIG_PASSPHRASE_FILE" && test -s "$AWS_SHARED_CREDENTIALS_FILE" && echo files
 				eval "$(scripts/env prod)"
 				echo "$SKEP_STATE_HOME|${LAB_TOKEN-none}|$PULUMI_STACK"`)
