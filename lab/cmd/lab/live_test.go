@@ -135,7 +135,7 @@ func (d *droplet) checkUserData() {
 	for command, want := range map[string]string{
 		"cloud-init status --wait":                                                             "status: done",
 		"ls /etc/ssh/ssh_host_*_key":                                                           "/etc/ssh/ssh_host_ecdsa_key",
-		"cat /etc/written; stat -c %a /etc/written; ls /etc/ran":                               "by cloud-init600\n/etc/ran",
+		"cloud-init status --wait >/dev/null; cat /etc/written; stat -c %a /etc/written; ls /etc/ran":                               "by cloud-init600\n/etc/ran",
 		"stat -c %a /var/lib/cloud/seed/nocloud/user-data":                                     "600",
 		"hostname; sshd -T | grep -i ^passwordauthentication":                                  "node-1\npasswordauthentication no",
 		"sysctl -n -w kernel.panic=77; cat /proc/sys/kernel/panic":                             "77\n77",
