@@ -133,13 +133,13 @@ func (d *droplet) run(command string) string {
 func (d *droplet) checkUserData() {
 	d.t.Helper()
 	for command, want := range map[string]string{
-		"cloud-init status --wait":                                                             "status: done",
-		"ls /etc/ssh/ssh_host_*_key":                                                           "/etc/ssh/ssh_host_ecdsa_key",
-		"cloud-init status --wait >/dev/null; cat /etc/written; stat -c %a /etc/written; ls /etc/ran":                               "by cloud-init600\n/etc/ran",
-		"stat -c %a /var/lib/cloud/seed/nocloud/user-data":                                     "600",
-		"hostname; sshd -T | grep -i ^passwordauthentication":                                  "node-1\npasswordauthentication no",
-		"sysctl -n -w kernel.panic=77; cat /proc/sys/kernel/panic":                             "77\n77",
-		"systemctl is-system-running --wait; docker info -f {{.ID}} >/dev/null && echo docker": "running\ndocker",
+		"cloud-init status --wait":   "status: done",
+		"ls /etc/ssh/ssh_host_*_key": "/etc/ssh/ssh_host_ecdsa_key",
+		"cloud-init status --wait >/dev/null; cat /etc/written; stat -c %a /etc/written; ls /etc/ran": "by cloud-init600\n/etc/ran",
+		"stat -c %a /var/lib/cloud/seed/nocloud/user-data":                                            "600",
+		"hostname; sshd -T | grep -i ^passwordauthentication":                                         "node-1\npasswordauthentication no",
+		"sysctl -n -w kernel.panic=77; cat /proc/sys/kernel/panic":                                    "77\n77",
+		"systemctl is-system-running --wait; docker info -f {{.ID}} >/dev/null && echo docker":        "running\ndocker",
 	} {
 		if got := strings.TrimLeft(d.run(command), "."); strings.TrimSpace(got) != want {
 			d.t.Errorf("%s: got %q, want %q", command, got, want)
