@@ -72,6 +72,9 @@ func (d Daemon) Start(ctx context.Context) (started bool, err error) {
 		return false, fmt.Errorf("start Docker engine: %w", err)
 	}
 	defer unlock()
+	if err := d.raiseInotify(inotifySetting); err != nil {
+		return false, fmt.Errorf("start Docker engine: %w", err)
+	}
 	if d.pid() != 0 && d.Docker().Works(ctx) {
 		return false, nil
 	}

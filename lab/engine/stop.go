@@ -57,7 +57,7 @@ func (d Daemon) stop(ctx context.Context) error {
 	if err := d.gone(ctx); err != nil {
 		return err
 	}
-	if err := d.restoreForwarding(ctx); err != nil {
+	if err := errors.Join(d.restoreForwarding(ctx), d.restoreInotify(inotifySetting)); err != nil {
 		return err
 	}
 	if err := unmountBelow(d.Data, d.Run); err != nil {
