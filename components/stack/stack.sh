@@ -38,16 +38,23 @@ converge() {
 
 # runs: as many tasks as wanted, each for as long as the service's monitor window.
 runs() {
-	local service=$1 replicas monitor task since
+	local service=$1 replicas monitor task since running=0
 	replicas=$(docker service ls --filter "name=$service" --format '{{.Name}} {{.Replicas}}' | awk -v s="$service" '$1 == s {print $2}')
 	[ -n "$replicas" ] && [ "${replicas%%/*}" = "${replicas##*/}" ] || return 1
+	# A global service whose tasks all fail is at 0/0 between two tries.
+	if [ "${replicas##*/}" = 0 ]; then
+		[ "$(docker service inspect "$service" --format '{{with .Spec.Mode.Replicated}}{{.Replicas}}{{end}}')" = 0 ]
+		return
+	fi
 	monitor=$(docker service inspect "$service" --format '{{if .Spec.UpdateConfig}}{{.Spec.UpdateConfig.Monitor.Seconds}}{{else}}5{{end}}')
 	for task in $(docker service ps "$service" --filter desired-state=running -q); do
 		since=$(docker inspect "$task" --format '{{if eq (print .Status.State) "running"}}{{.Status.Timestamp}}{{end}}')
 		[ -n "$since" ] || return 1
 		since=$(date -d "$since" +%s)
 		awk -v now="$(date +%s)" -v since="$since" -v window="$monitor" 'BEGIN {exit !(now - since >= window)}' || return 1
+		running=$((running + 1))
 	done
+	[ "$running" = "${replicas##*/}" ]
 }
 
 # hopeless ends the wait early where tasks fail again and again.
