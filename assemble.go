@@ -88,6 +88,7 @@ func newHosts(ctx *pulumi.Context, c *Config, a access) ([]*host.Host, error) {
 		return nil, err
 	}
 	toolbox := host.Toolbox(slices.Concat(host.Scripts(), mesh.Scripts(), swarm.Scripts(), stack.Scripts()))
+	slots := c.upgradeSlots()
 	var hosts []*host.Host
 	for _, h := range c.Hosts {
 		at, err := address.Host(c.Networks.Mesh, h.ID)
@@ -97,6 +98,8 @@ func newHosts(ctx *pulumi.Context, c *Config, a access) ([]*host.Host, error) {
 		args := &host.Args{
 			Name: h.Name, Mesh: at, Manager: h.Manager(), Ingress: *h.Ingress, Labels: h.Labels, Epoch: h.Epoch,
 			PrivateKey: a.privateKey, Toolbox: toolbox, Docker: c.Networks.Docker, MTU: c.Mesh.MTU,
+			EngineVersion: c.Engine.Version, Admins: c.Admins,
+			Upgrades: host.Upgrades{At: slots[h.Name], Reboot: c.Upgrades.Reboot},
 		}
 		if h.Exists() {
 			existing := h.existing()

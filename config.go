@@ -26,6 +26,8 @@ type Config struct {
 	Mesh         MeshConfig
 	DigitalOcean DigitalOceanConfig
 	Admins       []netip.Prefix
+	Engine       EngineConfig
+	Upgrades     UpgradesConfig
 	DNS          DNSConfig
 	Stacks       []string
 	Images       map[string]string
@@ -91,6 +93,20 @@ type DigitalOceanConfig struct {
 	Image  string `json:"image"`
 }
 
+// EngineConfig is Docker Engine.
+type EngineConfig struct {
+	// Version pins it: 28.3 means the newest 28.3.x that the host can get.
+	Version string `json:"version"`
+}
+
+// UpgradesConfig says when hosts install security upgrades.
+type UpgradesConfig struct {
+	// Window is when the first host begins, a time of day, UTC.
+	Window string `json:"window"`
+	// Reboot allows hosts to reboot where an upgrade asks for it.
+	Reboot bool `json:"reboot"`
+}
+
 // DNSConfig says who keeps the names.
 type DNSConfig struct {
 	Provider string `json:"provider"`
@@ -136,6 +152,7 @@ func defaults() *Config {
 		Mesh:         MeshConfig{Port: wireguard.DefaultPort, MTU: wireguard.DefaultMTU},
 		DigitalOcean: DigitalOceanConfig{Region: "fra1", Size: "s-1vcpu-2gb", Image: "debian-13-x64"},
 		Admins:       []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
+		Upgrades:     UpgradesConfig{Window: "02:00", Reboot: true},
 		DNS:          DNSConfig{Provider: "cloudflare", TTL: 300},
 	}
 }
@@ -144,7 +161,7 @@ func defaults() *Config {
 func (c *Config) keys() map[string]any {
 	return map[string]any{
 		"hosts": &c.Hosts, "networks": &c.Networks, "mesh": &c.Mesh, "digitalocean": &c.DigitalOcean,
-		"admins": &c.Admins, "dns": &c.DNS, "stacks": &c.Stacks, "images": &c.Images,
+		"admins": &c.Admins, "engine": &c.Engine, "upgrades": &c.Upgrades, "dns": &c.DNS, "stacks": &c.Stacks, "images": &c.Images,
 	}
 }
 

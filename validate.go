@@ -19,6 +19,8 @@ var (
 	dnsName    = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	nodeLabel  = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$`)
 	labelValue = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	version    = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*([.+~-][A-Za-z0-9.+~-]+)?$`)
+	timeOfDay  = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
 	userName   = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 )
 
@@ -28,7 +30,7 @@ const leastMTU = 1280
 // validate reports every fault of the completed config, each with its key and value.
 func (c *Config) validate() error {
 	return errors.Join(c.validateDomain(), c.validateHosts(), c.validateManagers(), c.validateNodes(),
-		c.validateNetworks(), c.validateMesh(), c.validateStacks())
+		c.validateNetworks(), c.validateMesh(), c.validateUpkeep(), c.validateStacks())
 }
 
 func (c *Config) validateDomain() error {
@@ -223,6 +225,17 @@ func (c *Config) validateMesh() error {
 		if admin != admin.Masked() {
 			faults = append(faults, fmt.Errorf("skep:admins[%d]: %s has host bits: did you mean %s?", i, admin, admin.Masked()))
 		}
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) validateUpkeep() error {
+	var faults []error
+	if v := c.Engine.Version; v != "" && !version.MatchString(v) {
+		faults = append(faults, fmt.Errorf("skep:engine.version: %q is no version: need one such as 28.3 or 28.3.3", v))
+	}
+	if !timeOfDay.MatchString(c.Upgrades.Window) {
+		faults = append(faults, fmt.Errorf("skep:upgrades.window: %q is no time of day: need one such as \"02:00\", UTC, in quotes", c.Upgrades.Window))
 	}
 	return errors.Join(faults...)
 }

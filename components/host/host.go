@@ -14,19 +14,13 @@ import (
 
 const hostToken = "skep:host:Host"
 
-//go:embed base.sh
-var baseText string
-
 //go:embed undo.sh
 var undoText string
 
-var (
-	base = Script{Name: "base", Text: baseText}
-	undo = Script{Name: "undo", Text: undoText}
-)
+var undo = Script{Name: "undo", Text: undoText}
 
 // Scripts are the host scripts of this package.
-func Scripts() []Script { return []Script{base, undo} }
+func Scripts() []Script { return append([]Script{base, undo}, baseParts...) }
 
 // Host is a machine reachable over SSH and ready for what comes next.
 type Host struct {
@@ -83,6 +77,12 @@ type Args struct {
 	// Docker is the engine's range for bridges, MTU that of the mesh.
 	Docker netip.Prefix
 	MTU    int
+	// EngineVersion pins the engine where it is not empty.
+	EngineVersion string
+	// Admins are where people log in from.
+	Admins []netip.Prefix
+	// Upgrades say when the host may be upgraded.
+	Upgrades Upgrades
 }
 
 func (a *Args) validate() error {
@@ -95,6 +95,9 @@ func (a *Args) validate() error {
 	}
 	if !a.Mesh.IsValid() || !a.Docker.IsValid() {
 		faults = append(faults, errors.New("need Mesh and Docker"))
+	}
+	if a.Upgrades.At == "" {
+		faults = append(faults, errors.New("need Upgrades"))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("host %q: %w", a.Name, err)
@@ -132,18 +135,4 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, err
 	}
 	return h, ctx.RegisterResourceOutputs(h, pulumi.Map{"publicAddress": h.PublicAddress, "hostKey": h.HostKey})
-}
-
-// prepare brings the toolbox and applies the base. Everything else that runs
-// on the host comes after it.
-func (h *Host) prepare(ctx *pulumi.Context, name string, args *Args) error {
-	run := shellWords([]string{"bash", base.Path(), "apply",
-		"--docker-pool", args.Docker.String(), "--bridge-mtu", fmt.Sprint(args.MTU), "--undo", undo.Path()})
-	command, err := h.command(ctx, name+"-base", commandOf(h.asRoot(0)+" bash -c "+shellWords([]string{installLine(run)}), args.Toolbox.Archive()),
-		[]pulumi.ResourceOption{pulumi.Parent(h), pulumi.DependsOn([]pulumi.Resource{h.machine})})
-	if err != nil {
-		return err
-	}
-	h.ready = command
-	return nil
 }

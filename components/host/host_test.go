@@ -60,6 +60,38 @@ func TestPathHoldsTheDigest(t *testing.T) {
 	}
 }
 
+func TestBaseOptions(t *testing.T) {
+	args := &Args{
+		Docker: netip.MustParsePrefix("10.92.0.0/16"), MTU: 1420, Upgrades: Upgrades{At: "02:20", Reboot: true},
+		Admins: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
+	}
+	line := strings.Join(baseOptions(args), " ")
+	for _, want := range []string{"--docker-pool 10.92.0.0/16", "--bridge-mtu 1420", "--maintenance 02:20", "--reboot yes", "--admins 192.0.2.0/24,2001:db8::/32"} {
+		if !strings.Contains(line, want) {
+			t.Errorf("options lack %q: %s", want, line)
+		}
+	}
+	at := 0
+	for _, part := range baseParts {
+		next := strings.Index(line, "--part "+part.Path())
+		if next <= at {
+			t.Errorf("%s is missing or out of order: %s", part.Name, line)
+		}
+		at = next
+	}
+	// The host keys of a machine that exists are its owner's.
+	if strings.Contains(line, "--drop-host-key") || strings.Contains(line, "--engine-version") {
+		t.Errorf("options that nobody asked for: %s", line)
+	}
+	args.Droplet, args.EngineVersion, args.Upgrades.Reboot = &DropletArgs{}, "28.3", false
+	line = strings.Join(baseOptions(args), " ")
+	for _, want := range []string{"--drop-host-key /etc/ssh/ssh_host_ecdsa_key", "--engine-version 28.3", "--reboot no"} {
+		if !strings.Contains(line, want) {
+			t.Errorf("options lack %q: %s", want, line)
+		}
+	}
+}
+
 func TestVPCRangesOfRegionsAreApart(t *testing.T) {
 	whole := netip.MustParsePrefix("10.93.0.0/20")
 	seen := map[netip.Prefix]string{}

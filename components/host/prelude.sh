@@ -1,8 +1,11 @@
 # shellcheck shell=bash
 # What every host script starts with. Sourced, never run.
 set -euo pipefail
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive
-# SKEP_FAKES is for tests: a folder of programs to use in place of real ones.
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+# For tests: SKEP_FAKES is a folder of programs to use in place of real ones,
+# SKEP_ROOT one that stands for /.
+# shellcheck disable=SC2034 # for scripts
+root=${SKEP_ROOT:-}
 PATH=${SKEP_FAKES:+$SKEP_FAKES:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 # log and die write to stderr: stdout is a script's answer to the program.
@@ -11,6 +14,30 @@ die() {
 	log "$*"
 	exit 1
 }
+
+# fault says what is not as it should be. A check goes on after it, to tell all
+# faults at once, and fails at its end.
+faults=0
+fault() {
+	log "$*"
+	faults=$((faults + 1))
+}
+
+# option NAME ARGS...: prints what follows --NAME in ARGS, or nothing.
+option() {
+	local name=--$1
+	shift
+	while [ $# -gt 1 ]; do
+		if [ "$1" = "$name" ]; then
+			printf '%s' "$2"
+			return 0
+		fi
+		shift 2
+	done
+}
+
+# apt_get runs it quietly, and waits for whoever else is at it.
+apt_get() { apt-get -qq -o DPkg::Lock::Timeout=120 "$@" >/dev/null </dev/null; }
 
 # install_file MODE PATH: stdin becomes the file, at once and only when it
 # differs; prints the path when it did. Its exit status tells failure only, so
@@ -31,6 +58,34 @@ install_file() {
 	fi
 	mv -f "$new" "$path" || die "cannot put $path in place"
 	printf '%s\n' "$path"
+}
+
+# same_file PATH: stdin must be what the file holds. Call it as
+# same_file PATH < <(...): behind a pipe its fault would be lost in a subshell.
+same_file() { cmp -s - "$1" || fault "$1 is not as Skep wrote it"; }
+
+# timer_on TIMER CHANGED: runs it now and at boot; CHANGED is empty where its
+# units are as they were. enable makes systemd read its units anew.
+timer_on() {
+	if [ -n "$2" ]; then
+		systemctl -q enable "$1"
+		systemctl restart "$1"
+		return
+	fi
+	systemctl -q is-enabled "$1" >/dev/null 2>&1 || systemctl -q enable "$1"
+	systemctl start "$1"
+}
+
+# units_off DIR UNITS...: stops them and takes their files away.
+units_off() {
+	local dir=$1 unit
+	shift
+	for unit; do
+		[ -e "$dir/$unit" ] || continue
+		if [ "${unit##*.}" = timer ]; then systemctl -q disable --now "$unit"; else systemctl stop "$unit"; fi
+		rm -f "$dir/$unit" "$root/var/lib/systemd/timers/stamp-$unit"
+	done
+	systemctl daemon-reload
 }
 
 # wait_until SECONDS WHAT COMMAND...: polls until the command succeeds.
@@ -62,6 +117,7 @@ dispatch() {
 	(
 		set -e
 		"do_$verb" "$@"
+		[ "$faults" -eq 0 ]
 	)
 	status=$?
 	set -e

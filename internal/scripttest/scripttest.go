@@ -12,7 +12,8 @@ import (
 
 // Run runs every testdata/*.txtar of the package under test. scripts are the
 // files, relative to the package, that lie side by side on a host; in a test
-// they are in $SCRIPTS. Fakes write what they are called with to $CALLS.
+// they are in $SCRIPTS. Fakes write what they are called with to $CALLS; files
+// that a script has at a fixed place are below $SKEP_ROOT.
 func Run(t *testing.T, scripts ...string) {
 	t.Helper()
 	testscript.Run(t, testscript.Params{
@@ -40,6 +41,7 @@ func Run(t *testing.T, scripts ...string) {
 			}
 			e.Setenv("SCRIPTS", dir)
 			e.Setenv("SKEP_FAKES", filepath.Join(e.WorkDir, "bin"))
+			e.Setenv("SKEP_ROOT", filepath.Join(e.WorkDir, "root"))
 			e.Setenv("CALLS", filepath.Join(e.WorkDir, "calls"))
 			return nil
 		},

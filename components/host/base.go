@@ -1,0 +1,109 @@
+package host
+
+import (
+	_ "embed"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+//go:embed base.sh
+var baseText string
+
+//go:embed base-packages.sh
+var basePackagesText string
+
+//go:embed base-ssh.sh
+var baseSSHText string
+
+//go:embed base-kernel.sh
+var baseKernelText string
+
+//go:embed base-logs.sh
+var baseLogsText string
+
+//go:embed base-time.sh
+var baseTimeText string
+
+//go:embed base-engine.sh
+var baseEngineText string
+
+//go:embed base-prune.sh
+var basePruneText string
+
+//go:embed base-upgrades.sh
+var baseUpgradesText string
+
+// base runs baseParts in their order, as one command.
+var base = Script{Name: "base", Text: baseText}
+
+// baseParts are what the base consists of. Each can be applied, checked and
+// undone by itself.
+var baseParts = []Script{
+	{Name: "base-packages", Text: basePackagesText},
+	{Name: "base-ssh", Text: baseSSHText},
+	{Name: "base-kernel", Text: baseKernelText},
+	{Name: "base-logs", Text: baseLogsText},
+	{Name: "base-time", Text: baseTimeText},
+	{Name: "base-engine", Text: baseEngineText},
+	{Name: "base-prune", Text: basePruneText},
+	{Name: "base-upgrades", Text: baseUpgradesText},
+}
+
+// baseLimit bounds the base's time on a host: a first run may install an engine
+// over a slow line.
+const baseLimit = 9 * time.Minute
+
+// Upgrades say when a host may be upgraded, and whether it may reboot then.
+type Upgrades struct {
+	// At is a time of day, UTC, as HH:MM.
+	At string
+	// Reboot allows it.
+	Reboot bool
+}
+
+// prepare brings the toolbox and applies the base. Everything else that runs
+// on the host comes after it.
+func (h *Host) prepare(ctx *pulumi.Context, name string, args *Args) error {
+	run := shellWords(append([]string{"bash", base.Path(), "apply"}, baseOptions(args)...))
+	command, err := h.command(ctx, name+"-base", commandOf(h.asRoot(baseLimit)+" bash -c "+shellWords([]string{installLine(run)}), args.Toolbox.Archive()),
+		[]pulumi.ResourceOption{pulumi.Parent(h), pulumi.DependsOn([]pulumi.Resource{h.machine})})
+	if err != nil {
+		return err
+	}
+	h.ready = command
+	return nil
+}
+
+// baseOptions are the words after `base.sh apply`.
+func baseOptions(args *Args) []string {
+	options := []string{"--undo", undo.Path()}
+	for _, part := range baseParts {
+		options = append(options, "--part", part.Path())
+	}
+	options = append(options,
+		"--docker-pool", args.Docker.String(),
+		"--bridge-mtu", fmt.Sprint(args.MTU),
+		"--maintenance", args.Upgrades.At,
+		"--reboot", map[bool]string{true: "yes", false: "no"}[args.Upgrades.Reboot],
+		"--admins", joinPrefixes(args.Admins))
+	if args.EngineVersion != "" {
+		options = append(options, "--engine-version", args.EngineVersion)
+	}
+	if args.Droplet != nil {
+		// The key of the first connection; a machine that exists keeps all it has.
+		options = append(options, "--drop-host-key", "/etc/ssh/ssh_host_ecdsa_key")
+	}
+	return options
+}
+
+func joinPrefixes(prefixes []netip.Prefix) string {
+	texts := make([]string, len(prefixes))
+	for i, p := range prefixes {
+		texts[i] = p.String()
+	}
+	return strings.Join(texts, ",")
+}
