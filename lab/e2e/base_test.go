@@ -1,0 +1,183 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// baseParts are the base's scripts in their order.
+var baseParts = []string{"base-packages", "base-ssh", "base-kernel", "base-logs", "base-time", "base-engine", "base-prune", "base-upgrades"}
+
+// TestBase brings up one host that is made and has a machine beside it that
+// exists, audits what the base has made of the one, tampers with it and repairs
+// it, and undoes the base on the other.
+func TestBase(t *testing.T) {
+	c := newCheckout(t)
+	t.Parallel() // beside the others: checkouts have their labs side by side
+	t.Cleanup(func() {
+		c.t = t
+		c.labDown()
+	})
+	c.run("scripts/tools --packages-for lab && .skep/bin/lab up")
+	c.run("ssh-keygen -q -t ed25519 -N '' -f key")
+	board := c.machine("board-1", "root")
+	c.on("board-1", "test -e /etc/ssh/ssh_host_ecdsa_key || ssh-keygen -q -t ecdsa -N '' -f /etc/ssh/ssh_host_ecdsa_key")
+	before := c.on("board-1", footprint)
+	c.edit("Pulumi.lab.yaml", "    - {name: node-2, id: 2, role: manager}\n    - {name: node-3, id: 3, role: manager}\n",
+		fmt.Sprintf("    - {name: board-1, id: 2, address: %s, port: %d, hostKey: %s}\n", board.Address, board.Port, board.HostKey))
+	c.edit("Pulumi.lab.yaml", "  skep:stacks: [whoami]\n", "  skep:stacks: []\n  skep:admins: [10.0.0.0/8]\n")
+
+	for _, step := range []struct {
+		name string
+		run  func(*checkout)
+	}{
+		{"up", testBaseUp}, {"every check is green", testBaseChecks}, {"settings are live", testBaseLive},
+		{"ssh-audit finds nothing", testBaseAudit}, {"drift is found and repaired", testBaseDrift},
+		{"a pinned engine is held", testBasePin},
+		{"undo leaves nothing", func(c *checkout) { testBaseUndo(c, before) }},
+	} {
+		if !t.Run(step.name, func(t *testing.T) {
+			c.t = t
+			step.run(c)
+		}) {
+			t.Fatalf("%q failed; what follows builds on it", step.name)
+		}
+	}
+}
+
+// footprint is a line of shell that prints what the base may change on a host.
+const footprint = `cd / && find etc/ssh etc/sysctl.d etc/modprobe.d etc/systemd etc/apt etc/docker usr/local var/lib/systemd/timers etc/skep \
+	\( -type f -o -type l \) 2>/dev/null | grep -v /timers.target.wants/apt- | sort | while read -r f; do echo "$f $(cat "$f" 2>/dev/null | sha256sum | cut -c1-12)"; done
+	sysctl kernel.kptr_restrict net.ipv4.conf.all.send_redirects net.ipv4.ip_nonlocal_bind
+	sshd -T | sort; docker network inspect bridge --format "{{.Options}}"; docker network ls --format "{{.Name}}" | sort`
+
+func testBaseUp(c *checkout) {
+	c.pulumi("lab", "pulumi stack init lab && pulumi config set --secret sshPrivateKey <key")
+	start := time.Now()
+	c.pulumi("lab", "pulumi up --yes --skip-preview")
+	c.t.Logf("first up: %s", time.Since(start).Round(100*time.Millisecond))
+	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
+}
+
+// operator is a line that runs a command on a host as an operator does, with a
+// key of their own in an agent.
+func operator(host, command string) string {
+	return inStack("lab", "ssh-agent bash -c "+quoted(fmt.Sprintf("ssh-add -q key && scripts/ssh %s %s", host, quoted(command))))
+}
+
+func testBaseChecks(c *checkout) {
+	for _, host := range []string{"node-1", "board-1"} {
+		c.run(operator(host, "bash /usr/local/lib/skep/base check"))
+		for _, part := range baseParts {
+			c.on(host, fmt.Sprintf(`eval "set -- $(cat /etc/skep/base)"; while [ "$1" != --docker-pool ]; do shift; done
+				bash /usr/local/lib/skep/%s-??????????.sh check "$@"`, part))
+		}
+	}
+}
+
+func testBaseLive(c *checkout) {
+	for _, host := range []string{"node-1", "board-1"} {
+		got := c.on(host, `docker info --format "{{.LiveRestoreEnabled}} {{.LoggingDriver}} {{.SecurityOptions}}"; docker network inspect bridge --format "{{json .Options}}"; docker info --format "{{json .DefaultAddressPools}}"`)
+		for _, want := range []string{"false json-file", "name=no-new-privileges", `"com.docker.network.bridge.enable_icc":"false"`, `"10.92.0.0/16"`} {
+			if !strings.Contains(got, want) {
+				c.t.Errorf("%s: the engine lacks %q: %s", host, want, got)
+			}
+		}
+		timers := c.on(host, "systemctl list-timers --no-legend | grep -o 'skep-[a-z]*.timer' | sort | xargs")
+		if timers != "skep-prune.timer skep-upgrades.timer" {
+			c.t.Errorf("%s has timers %q", host, timers)
+		}
+		c.on(host, "systemctl start skep-prune.service")
+	}
+	// The only manager has the first slot, the first worker the first after seven.
+	for host, want := range map[string]string{"node-1": "02:00:00", "board-1": "04:20:00"} {
+		if got := c.on(host, "systemctl show -p TimersCalendar --value skep-upgrades.timer"); !strings.Contains(got, want+" UTC") {
+			c.t.Errorf("%s upgrades at %s, want %s", host, got, want)
+		}
+	}
+	for host, want := range map[string]string{"node-1": "ed25519", "board-1": "ecdsa ed25519"} {
+		if keys := c.on(host, "ls /etc/ssh | sed -n 's/^ssh_host_\\(.*\\)_key$/\\1/p' | xargs"); keys != want {
+			c.t.Errorf("%s has host keys %q, want %q: those of a machine that exists are its owner's", host, keys, want)
+		}
+	}
+}
+
+// testBaseAudit audits from a machine of its own, since the auditor has to know
+// algorithms as new as those of the hosts.
+func testBaseAudit(c *checkout) {
+	c.machine("auditor", "root")
+	c.on("auditor", "apt-get -qq update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends ssh-audit >/dev/null 2>&1")
+	for host, out := range hostOutputs(c, "lab") {
+		report, err := c.try(fmt.Sprintf(".skep/bin/lab ssh auditor 'ssh-audit -n %s'", out.PublicAddress))
+		if err != nil {
+			c.t.Errorf("ssh-audit of %s: %v\n%s", host, err, tail(report))
+		}
+		if !strings.Contains(report, "mlkem768x25519-sha256") || !strings.Contains(report, "curve25519-sha256") {
+			c.t.Errorf("ssh-audit of %s does not show the key exchanges:\n%s", host, tail(report))
+		}
+	}
+	// The audit's many broken connections must not have shut the admins out.
+	c.run(operator("node-1", "true"))
+}
+
+func testBaseDrift(c *checkout) {
+	c.on("node-1", `sed -i "s/^PasswordAuthentication.*/PasswordAuthentication yes/" /etc/ssh/sshd_config.d/10-skep.conf && systemctl reload ssh
+		sed -i s/10m/10g/ /etc/docker/daemon.json; systemctl -q disable --now skep-prune.timer; sysctl -q -w kernel.kptr_restrict=0`)
+	out, err := c.try(operator("node-1", "bash /usr/local/lib/skep/base check"))
+	if err == nil {
+		c.t.Error("check is green on a host that was tampered with")
+	}
+	for _, want := range []string{"PasswordAuthentication is yes, not no", "daemon.json is not as Skep wrote it", "skep-prune.timer does not run",
+		"kernel.kptr_restrict is 0", "base-ssh has drifted", "base-engine has drifted", "base-prune has drifted", "base-kernel has drifted"} {
+		if !strings.Contains(out, want) {
+			c.t.Errorf("check does not say %q:\n%s", want, tail(out))
+		}
+	}
+	urns := present(c, "lab")
+	at := slices.IndexFunc(urns, func(urn string) bool { return strings.HasSuffix(urn, "::node-1-base") })
+	c.pulumi("lab", fmt.Sprintf("pulumi up --yes --skip-preview --target-replace %s", quoted(urns[at])))
+	c.run(operator("node-1", "bash /usr/local/lib/skep/base check"))
+	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
+}
+
+func testBasePin(c *checkout) {
+	have := c.on("node-1", "docker version --format '{{.Server.Version}}'")
+	have, _, _ = strings.Cut(have, "+")
+	c.edit("Pulumi.lab.yaml", "  skep:stacks: []\n", fmt.Sprintf("  skep:stacks: []\n  skep:engine: {version: \"%s\"}\n", have))
+	c.pulumi("lab", "pulumi up --yes --skip-preview")
+	if held := c.on("node-1", "apt-mark showhold"); held != "docker.io" {
+		c.t.Errorf("held packages: %q, want docker.io", held)
+	}
+	c.edit("Pulumi.lab.yaml", `{version: "`+have+`"}`, `{version: "1.2"}`)
+	out, err := c.try(inStack("lab", "pulumi up --yes --skip-preview"))
+	if err == nil || !strings.Contains(out, "config wants 1.2, and this host is in a swarm") || !strings.Contains(out, "base-engine failed") {
+		c.t.Errorf("another version on a host in a swarm is not refused, or the error does not say why (%v):\n%s", err, tail(out))
+	}
+	c.edit("Pulumi.lab.yaml", "  skep:engine: {version: \"1.2\"}\n", "")
+	c.pulumi("lab", "pulumi up --yes --skip-preview")
+	if held := c.on("node-1", "apt-mark showhold"); held != "" {
+		c.t.Errorf("still held without a pin: %q", held)
+	}
+}
+
+func testBaseUndo(c *checkout, before string) {
+	c.pulumi("lab", "pulumi destroy --yes --skip-preview")
+	after := c.on("board-1", footprint)
+	if before == after {
+		return
+	}
+	was, is := strings.Split(before, "\n"), strings.Split(after, "\n")
+	for _, line := range is {
+		if !slices.Contains(was, line) {
+			c.t.Errorf("undo left %s", line)
+		}
+	}
+	for _, line := range was {
+		if !slices.Contains(is, line) {
+			c.t.Errorf("undo took away %s", line)
+		}
+	}
+}
