@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -14,6 +15,7 @@ import (
 	"skep/components/swarm"
 	"skep/internal/address"
 	"skep/internal/compose"
+	"skep/internal/firewall"
 	"skep/internal/keys"
 )
 
@@ -82,11 +84,7 @@ func newAccess(ctx *pulumi.Context, c *Config) (access, error) {
 type accessComponent struct{ pulumi.ResourceState }
 
 // newHosts makes or adopts every machine.
-func newHosts(ctx *pulumi.Context, c *Config, a access) ([]*host.Host, error) {
-	cloud, err := newCloud(ctx, c, a)
-	if err != nil {
-		return nil, err
-	}
+func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud) ([]*host.Host, error) {
 	toolbox := host.Toolbox(slices.Concat(host.Scripts(), mesh.Scripts(), swarm.Scripts(), stack.Scripts()))
 	slots := c.upgradeSlots()
 	var hosts []*host.Host
@@ -100,6 +98,7 @@ func newHosts(ctx *pulumi.Context, c *Config, a access) ([]*host.Host, error) {
 			PrivateKey: a.privateKey, Toolbox: toolbox, Docker: c.Networks.Docker, MTU: c.Mesh.MTU,
 			EngineVersion: c.Engine.Version, Admins: c.Admins,
 			Upgrades: host.Upgrades{At: slots[h.Name], Reboot: c.Upgrades.Reboot},
+			Firewall: c.firewall(*h.Ingress),
 		}
 		if h.Exists() {
 			existing := h.existing()
@@ -124,8 +123,35 @@ func newCloud(ctx *pulumi.Context, c *Config, a access) (*host.Cloud, error) {
 	}
 	return host.NewCloud(ctx, "cloud", &host.CloudArgs{
 		Cluster: ctx.Project() + "-" + ctx.Stack(), Regions: regions, Range: c.Networks.VPC,
-		PublicKey: a.publicKey, Admins: prefixes(c.Admins), MeshPort: c.Mesh.Port,
+		PublicKey: a.publicKey,
 	})
+}
+
+// protect makes the cloud's firewall, where there is a cloud.
+func protect(ctx *pulumi.Context, c *Config, cloud *host.Cloud, hosts []*host.Host, network *mesh.Mesh) error {
+	if cloud == nil {
+		return nil
+	}
+	var proven []pulumi.Resource
+	for _, h := range hosts {
+		proven = append(proven, network.Up(h))
+	}
+	return cloud.Protect(ctx, "cloud", c.firewall(true), proven)
+}
+
+// firewall is what may reach a host; ingress says whether visitors may.
+func (c *Config) firewall(ingress bool) firewall.Policy {
+	policy := firewall.Policy{
+		SSHPort: 22, Admins: c.Admins, MeshPort: c.Mesh.Port, Docker: c.Networks.Docker,
+		Mesh: firewall.Mesh{Interface: mesh.Device, Networks: []netip.Prefix{c.Networks.Mesh}},
+	}
+	if ingress {
+		policy.WebPorts = []int{80, 443}
+	}
+	for _, p := range roamingPeers(c) {
+		policy.Mesh.Guests = append(policy.Mesh.Guests, netip.PrefixFrom(p.Mesh, p.Mesh.BitLen()))
+	}
+	return policy
 }
 
 // regions are those in which there are droplets, each once, sorted.

@@ -65,6 +65,8 @@ func TestFaultsNameKeyAndValue(t *testing.T) {
 		"missing stack":    {"skep:stacks", `["nothing"]`, []string{`read stack "nothing"`, "no such file"}},
 		"stack twice":      {"skep:stacks", `["whoami","whoami"]`, []string{`skep:stacks[1]: "whoami" is there twice`}},
 		"ssh key":          {"skep:sshPrivateKey", pulumitest.Canary, []string{"skep:sshPrivateKey: read SSH private key"}},
+		"no admins":        {"skep:admins", `[]`, []string{"skep:admins: empty: nobody could reach SSH"}},
+		"admins overlap":   {"skep:admins", `["10.0.0.0/8","10.1.0.0/16"]`, []string{"skep:admins[0]: 10.0.0.0/8 overlaps skep:admins[1]"}},
 		"host bits":        {"skep:admins", `["192.0.2.1/24"]`, []string{"skep:admins[0]: 192.0.2.1/24"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,11 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	hosts, err := newHosts(ctx, config, access)
+	cloud, err := newCloud(ctx, config, access)
+	if err != nil {
+		return err
+	}
+	hosts, err := newHosts(ctx, config, access, cloud)
 	if err != nil {
 		return err
 	}
@@ -36,6 +40,9 @@ func deploy(ctx *pulumi.Context) error {
 		Hosts: hosts, Peers: roamingPeers(config),
 	})
 	if err != nil {
+		return err
+	}
+	if err := protect(ctx, config, cloud, hosts, network); err != nil {
 		return err
 	}
 	nodes, err := swarm.New(ctx, "swarm", &swarm.Args{

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"regexp"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"skep/components/dns"
 	"skep/components/host"
 	"skep/internal/address"
+	"skep/internal/firewall"
 )
 
 var (
@@ -30,7 +30,7 @@ const leastMTU = 1280
 // validate reports every fault of the completed config, each with its key and value.
 func (c *Config) validate() error {
 	return errors.Join(c.validateDomain(), c.validateHosts(), c.validateManagers(), c.validateNodes(),
-		c.validateNetworks(), c.validateMesh(), c.validateUpkeep(), c.validateStacks())
+		c.validateNetworks(), c.validateMesh(), c.validateAdmins(), c.validateUpkeep(), c.validateStacks())
 }
 
 func (c *Config) validateDomain() error {
@@ -221,6 +221,16 @@ func (c *Config) validateMesh() error {
 	if c.Mesh.Epoch < 0 {
 		faults = append(faults, fmt.Errorf("skep:mesh.epoch: %d: need 0 or more", c.Mesh.Epoch))
 	}
+	return errors.Join(faults...)
+}
+
+// validateAdmins refuses a list that lets nobody reach SSH, or whose ranges
+// hide one another.
+func (c *Config) validateAdmins() error {
+	if len(c.Admins) == 0 {
+		return errors.New("skep:admins: empty: nobody could reach SSH on any host; name the ranges that may")
+	}
+	faults := []error{firewall.CheckAdmins("skep:admins", c.Admins)}
 	for i, admin := range c.Admins {
 		if admin != admin.Masked() {
 			faults = append(faults, fmt.Errorf("skep:admins[%d]: %s has host bits: did you mean %s?", i, admin, admin.Masked()))
@@ -258,13 +268,4 @@ func (c *Config) validateStacks() error {
 		}
 	}
 	return errors.Join(faults...)
-}
-
-// prefixes writes ranges as text, for providers.
-func prefixes(ranges []netip.Prefix) []string {
-	out := make([]string, len(ranges))
-	for i, r := range ranges {
-		out[i] = r.String()
-	}
-	return out
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/internal/firewall"
 )
 
 //go:embed base.sh
@@ -68,8 +70,16 @@ type Upgrades struct {
 // prepare brings the toolbox and applies the base. Everything else that runs
 // on the host comes after it.
 func (h *Host) prepare(ctx *pulumi.Context, name string, args *Args) error {
+	policy := args.Firewall
+	policy.SSHPort = h.Port
+	table, err := policy.Table()
+	if err != nil {
+		return fmt.Errorf("host %q: %w", h.Name, err)
+	}
+	h.table = firewall.Digest(table)
+	archive := args.Toolbox.Archive() + archived(ToolboxDir+"/firewall.nft", table)
 	run := shellWords(append([]string{"bash", base.Path(), "apply"}, baseOptions(args)...))
-	command, err := h.command(ctx, name+"-base", commandOf(h.asRoot(baseLimit)+" bash -c "+shellWords([]string{installLine(run)}), args.Toolbox.Archive()),
+	command, err := h.command(ctx, name+"-base", commandOf(h.asRoot(baseLimit)+" bash -c "+shellWords([]string{installLine(run)}), archive),
 		[]pulumi.ResourceOption{pulumi.Parent(h), pulumi.DependsOn([]pulumi.Resource{h.machine})})
 	if err != nil {
 		return err
@@ -80,7 +90,7 @@ func (h *Host) prepare(ctx *pulumi.Context, name string, args *Args) error {
 
 // baseOptions are the words after `base.sh apply`.
 func baseOptions(args *Args) []string {
-	options := []string{"--undo", undo.Path()}
+	options := []string{"--undo", undo.Path(), "--firewall", firewallKeep.Path()}
 	for _, part := range baseParts {
 		options = append(options, "--part", part.Path())
 	}

@@ -2,7 +2,7 @@
 # Makes a machine ready by the scripts that --part names: applies them in their
 # order, undoes them in reverse, and checks them all, telling every fault.
 # Without options, check and undo take those of the last apply.
-# Options: --part PATH (for each script), --undo PATH, and what the parts read.
+# Options: --part PATH (for each script), --firewall PATH, --undo PATH, and what the parts read.
 # shellcheck source-path=SCRIPTDIR source=prelude.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/prelude.sh"
 
@@ -11,11 +11,12 @@ toolbox=$root/usr/local/lib/skep
 
 # options sorts the words into parts=(), undo and what goes on to the parts.
 options() {
-	parts=() words=() undo=''
+	parts=() words=() undo='' firewall=''
 	while [ $# -gt 0 ]; do
 		[ $# -gt 1 ] || die "option $1 has no value"
 		case $1 in
 		--part) parts+=("$2") ;;
+		--firewall) firewall=$2 ;;
 		--undo) undo=$2 ;;
 		--*) words+=("$1" "$2") ;;
 		*) die "unknown option $1" ;;
@@ -76,6 +77,8 @@ do_apply() {
 		bash "$part" apply "${words[@]}" </dev/null >&2 ||
 			die "$(name_of "$part") failed, and what comes after it was not begun; a repeated run goes on from here"
 	done
+	# Last, since the next connection has a minute from here.
+	[ -z "$firewall" ] || bash "$firewall" apply </dev/null
 	sweep
 }
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/pulumi/pulumi-digitalocean/sdk/v4/go/digitalocean"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/internal/firewall"
 )
 
 const cloudToken = "skep:host:Cloud"
@@ -26,9 +28,10 @@ const vpcBits = 24
 type Cloud struct {
 	pulumi.ResourceState
 
-	sshKey pulumi.StringOutput
-	tag    pulumi.StringOutput
-	vpcs   map[string]pulumi.StringOutput
+	cluster string
+	sshKey  pulumi.StringOutput
+	tag     pulumi.StringOutput
+	vpcs    map[string]pulumi.StringOutput
 }
 
 // CloudArgs describe the shared part.
@@ -41,10 +44,6 @@ type CloudArgs struct {
 	Range netip.Prefix
 	// PublicKey is the one that fresh droplets let in as root.
 	PublicKey pulumi.StringInput
-	// Admins may reach SSH.
-	Admins []string
-	// MeshPort is WireGuard's UDP port.
-	MeshPort int
 }
 
 // VPCRange is the part of the range that belongs to a region.
@@ -68,7 +67,7 @@ func NewCloud(ctx *pulumi.Context, name string, args *CloudArgs, opts ...pulumi.
 	if args.PublicKey == nil || args.Cluster == "" {
 		return nil, errors.New("cloud: need PublicKey and Cluster")
 	}
-	c := &Cloud{vpcs: map[string]pulumi.StringOutput{}}
+	c := &Cloud{cluster: args.Cluster, vpcs: map[string]pulumi.StringOutput{}}
 	if err := ctx.RegisterComponentResourceV2(cloudToken, name, pulumi.Map{"cluster": pulumi.String(args.Cluster)}, c, opts...); err != nil {
 		return nil, err
 	}
@@ -85,9 +84,6 @@ func NewCloud(ctx *pulumi.Context, name string, args *CloudArgs, opts ...pulumi.
 	}
 	c.tag = tag.Name
 	if err := c.networks(ctx, name, args); err != nil {
-		return nil, err
-	}
-	if err := c.firewall(ctx, name, args); err != nil {
 		return nil, err
 	}
 	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{})
@@ -110,17 +106,23 @@ func (c *Cloud) networks(ctx *pulumi.Context, name string, args *CloudArgs) erro
 	return nil
 }
 
-// firewall lets in SSH from admins, web and WireGuard from everywhere, and
-// nothing else: Swarm's ports exist inside the mesh only.
-func (c *Cloud) firewall(ctx *pulumi.Context, name string, args *CloudArgs) error {
-	anywhere := pulumi.ToStringArray([]string{"0.0.0.0/0", "::/0"})
-	in := func(protocol, ports string, from pulumi.StringArrayInput) digitalocean.FirewallInboundRuleInput {
-		rule := digitalocean.FirewallInboundRuleArgs{Protocol: pulumi.String(protocol), SourceAddresses: from}
-		if ports != "" {
-			rule.PortRange = pulumi.String(ports)
-		}
-		return rule
+// Protect says at the provider what each host's own firewall says. It comes
+// after proven, the commands that found the same rules to let SSH in: what the
+// provider drops, no timer on a host brings back.
+func (c *Cloud) Protect(ctx *pulumi.Context, name string, policy firewall.Policy, proven []pulumi.Resource) error {
+	rules, err := policy.Cloud()
+	if err != nil {
+		return err
 	}
+	var inbound digitalocean.FirewallInboundRuleArray
+	for _, r := range rules {
+		rule := digitalocean.FirewallInboundRuleArgs{Protocol: pulumi.String(r.Protocol), SourceAddresses: pulumi.ToStringArray(r.Sources)}
+		if r.Ports != "" {
+			rule.PortRange = pulumi.String(r.Ports)
+		}
+		inbound = append(inbound, rule)
+	}
+	anywhere := pulumi.ToStringArray([]string{"0.0.0.0/0", "::/0"})
 	out := func(protocol, ports string) digitalocean.FirewallOutboundRuleInput {
 		rule := digitalocean.FirewallOutboundRuleArgs{Protocol: pulumi.String(protocol), DestinationAddresses: anywhere}
 		if ports != "" {
@@ -128,17 +130,11 @@ func (c *Cloud) firewall(ctx *pulumi.Context, name string, args *CloudArgs) erro
 		}
 		return rule
 	}
-	_, err := digitalocean.NewFirewall(ctx, name+"-firewall", &digitalocean.FirewallArgs{
-		Name: pulumi.String(args.Cluster),
-		Tags: pulumi.StringArray{c.tag},
-		InboundRules: digitalocean.FirewallInboundRuleArray{
-			in("tcp", "22", pulumi.ToStringArray(args.Admins)),
-			in("tcp", "80", anywhere),
-			in("tcp", "443", anywhere),
-			in("udp", fmt.Sprint(args.MeshPort), anywhere),
-			in("icmp", "", anywhere), // path MTU discovery needs it
-		},
+	_, err = digitalocean.NewFirewall(ctx, name+"-firewall", &digitalocean.FirewallArgs{
+		Name:          pulumi.String(c.cluster),
+		Tags:          pulumi.StringArray{c.tag},
+		InboundRules:  inbound,
 		OutboundRules: digitalocean.FirewallOutboundRuleArray{out("tcp", "1-65535"), out("udp", "1-65535"), out("icmp", "")},
-	}, pulumi.Parent(c))
+	}, pulumi.Parent(c), pulumi.DependsOn(proven))
 	return err
 }

@@ -10,17 +10,25 @@ import (
 	"net/netip"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/internal/firewall"
 )
 
 const hostToken = "skep:host:Host"
 
+//go:embed firewall.sh
+var firewallText string
+
 //go:embed undo.sh
 var undoText string
 
-var undo = Script{Name: "undo", Text: undoText}
+var (
+	firewallKeep = Script{Name: "firewall", Text: firewallText}
+	undo         = Script{Name: "undo", Text: undoText}
+)
 
 // Scripts are the host scripts of this package.
-func Scripts() []Script { return append([]Script{base, undo}, baseParts...) }
+func Scripts() []Script { return append([]Script{base, firewallKeep, undo}, baseParts...) }
 
 // Host is a machine reachable over SSH and ready for what comes next.
 type Host struct {
@@ -51,6 +59,8 @@ type Host struct {
 	identity   pulumi.StringOutput
 	machine    pulumi.Resource
 	ready      pulumi.Resource
+	// table names the firewall's rules by their digest.
+	table string
 }
 
 // Args describe a host. All of it is plain, since it decides what is made.
@@ -83,6 +93,8 @@ type Args struct {
 	Admins []netip.Prefix
 	// Upgrades say when the host may be upgraded.
 	Upgrades Upgrades
+	// Firewall says what may reach the host; its SSHPort is filled in here.
+	Firewall firewall.Policy
 }
 
 func (a *Args) validate() error {
@@ -105,7 +117,8 @@ func (a *Args) validate() error {
 	return nil
 }
 
-// New makes the machine where needed and its base: SSH, packages, the engine.
+// New makes the machine where needed and its base: SSH, packages, the engine,
+// the firewall.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Host, error) {
 	if err := args.validate(); err != nil {
 		return nil, err

@@ -99,14 +99,14 @@ wait_until() {
 	done
 }
 
-# dispatch VERB ARGS...: runs the script's do_apply, do_check or do_undo, and
+# dispatch VERB ARGS...: runs the script's do_apply, do_check, do_undo and so on, and
 # reads stdin to its end whatever happens: a provider that cannot deliver all
 # of it calls the command failed, even if it was not.
 dispatch() {
 	local verb=${1:-} status=0
 	shift || true
 	case $verb in
-	apply | check | undo | up) ;;
+	apply | check | undo | up | confirm | rollback) ;;
 	--help | -h | '') die "usage: ${0##*/} apply|check|undo [options]" ;;
 	*) die "unknown verb $verb: need apply, check or undo" ;;
 	esac

@@ -50,12 +50,15 @@ const fileMark = "@@skep "
 // a preview shows a changed script line by line.
 func (t Toolbox) Archive() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s%s/prelude.sh\n%s", fileMark, ToolboxDir, prelude.Text)
+	b.WriteString(archived(ToolboxDir+"/prelude.sh", prelude.Text))
 	for _, s := range slices.SortedFunc(slices.Values(t), func(a, b Script) int { return strings.Compare(a.Name, b.Name) }) {
-		fmt.Fprintf(&b, "%s%s\n%s", fileMark, s.Path(), s.Text)
+		b.WriteString(archived(s.Path(), s.Text))
 	}
 	return b.String()
 }
+
+// archived is one file of an archive: a script, or data that one of them reads.
+func archived(path, text string) string { return fileMark + path + "\n" + text }
 
 // installLine is the shell text that unpacks an archive from stdin and then
 // runs one of its scripts. Each file is complete before it has its name, so a
@@ -77,6 +80,9 @@ type RunArgs struct {
 	Stdin pulumi.StringInput
 	// Undo runs the script with `undo` and Args when the resource goes.
 	Undo bool
+	// Confirms is for what runs first on a host after its base: that it could
+	// connect confirms the firewall's rules, and new rules run it again.
+	Confirms bool
 	// Limit ends the script; 0 means DefaultLimit.
 	Limit time.Duration
 }
@@ -98,6 +104,9 @@ func (h *Host) Run(ctx *pulumi.Context, name string, args RunArgs, opts ...pulum
 
 func (h *Host) commandLine(args RunArgs, verb string) string {
 	words := append([]string{"bash", args.Script.Path(), verb}, args.Args...)
+	if args.Confirms {
+		words = append([]string{"bash", firewallKeep.Path(), "confirm", h.table}, words...)
+	}
 	return h.asRoot(args.Limit) + " " + shellWords(words)
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Takes everything of Skep's off a machine that exists on: leaves the swarm,
-# then undoes the mesh and the base, each with the newest script there is.
+# then undoes the mesh, the firewall and the base, each with the newest script there is.
 # shellcheck source-path=SCRIPTDIR source=prelude.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/prelude.sh"
 
@@ -12,7 +12,7 @@ do_apply() { die "use: ${0##*/} undo"; }
 
 do_undo() {
 	local name script
-	for name in swarm-join mesh base; do
+	for name in swarm-join mesh firewall base; do
 		script=$(newest "$name")
 		[ -n "$script" ] || continue
 		bash "$script" undo </dev/null || log "$name: undo failed; going on"

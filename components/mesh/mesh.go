@@ -20,6 +20,9 @@ import (
 
 const meshToken = "skep:mesh:Mesh"
 
+// Device is the mesh's network device on every host.
+const Device = "wg0"
+
 //go:embed mesh.sh
 var meshText string
 
@@ -91,7 +94,8 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 			Script: script,
 			Args: []string{"--address", fmt.Sprintf("%s/%d", h.Mesh, args.Network.Bits()),
 				"--mtu", strconv.Itoa(args.MTU)},
-			Stdin: config,
+			Stdin:    config,
+			Confirms: true,
 		}, pulumi.Parent(m))
 		if err != nil {
 			return nil, err

@@ -1,0 +1,116 @@
+// Package firewall turns one policy into the rules of a host (an nftables table
+// of our own) and those of a cloud's firewall, so that the two cannot differ.
+package firewall
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"skep/internal/address"
+)
+
+// Ports of Docker Swarm, which are open inside the mesh only: 2377 manages the
+// swarm, 7946 gossips, 4789 carries overlay networks without any check of who
+// sent what.
+var (
+	swarmTCP = []int{2377, 7946}
+	swarmUDP = []int{4789, 7946}
+)
+
+// metadata is where clouds tell a machine its user data. Containers have no
+// business there.
+const metadata = "169.254.169.254"
+
+// Policy says what may reach a host, or all hosts of a cluster.
+type Policy struct {
+	// SSHPort is open to Admins, which may not be empty.
+	SSHPort int
+	Admins  []netip.Prefix
+	// WebPorts are open to WebSources, or to everybody where that is nil. No
+	// ports means that the host takes no visitors.
+	WebPorts   []int
+	WebSources []netip.Prefix
+	// MeshPort is WireGuard's, over UDP and open to everybody: it does not
+	// answer those without a key.
+	MeshPort int
+	Mesh     Mesh
+	// Docker is the range of the bridges of Docker's on the host.
+	Docker netip.Prefix
+}
+
+// Mesh says what may come in over the mesh.
+type Mesh struct {
+	// Interface is the device, Networks the sources that may come over it.
+	Interface string
+	Networks  []netip.Prefix
+	// Guests are those of them that are no hosts: they reach everything but
+	// the swarm's own ports.
+	Guests []netip.Prefix
+}
+
+// everywhere is all there is, in both families.
+var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+
+// validate refuses a policy that locks its operator out, or lets everybody in
+// where it was to let in some.
+func (p *Policy) validate() error {
+	var faults []error
+	if len(p.Admins) == 0 {
+		faults = append(faults, errors.New("no admins: nobody could reach SSH"))
+	}
+	for _, port := range append([]int{p.SSHPort, p.MeshPort}, p.WebPorts...) {
+		if port < 1 || port > 65535 {
+			faults = append(faults, fmt.Errorf("port %d: need 1 to 65535", port))
+		}
+	}
+	if p.Mesh.Interface == "" || len(p.Mesh.Networks) == 0 || !p.Docker.IsValid() {
+		faults = append(faults, errors.New("need Mesh.Interface, Mesh.Networks and Docker"))
+	}
+	if p.WebSources != nil {
+		faults = append(faults, CheckSources(p.WebSources))
+	}
+	faults = append(faults, CheckAdmins("admins", p.Admins))
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("firewall policy: %w", err)
+	}
+	return nil
+}
+
+// CheckAdmins refuses ranges of which one holds another: whoever takes the
+// larger one out believes that he has closed what the smaller one leaves open.
+// name is the config key, for the message.
+func CheckAdmins(name string, ranges []netip.Prefix) error {
+	networks := make([]address.Network, len(ranges))
+	for i, r := range ranges {
+		networks[i] = address.Network{Name: fmt.Sprintf("%s[%d]", name, i), Prefix: r}
+	}
+	var faults []error
+	for i, a := range networks {
+		for _, b := range networks[i+1:] {
+			if a.Prefix.Overlaps(b.Prefix) {
+				faults = append(faults, fmt.Errorf("%s: %s overlaps %s: %s: keep one of them", a.Name, a.Prefix, b.Name, b.Prefix))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// CheckSources refuses a list of ranges that cannot be what a network of
+// proxies publishes: none at all, or one so wide that it means everybody.
+func CheckSources(ranges []netip.Prefix) error {
+	if len(ranges) == 0 {
+		return errors.New("the list of web sources is empty: keep the last good one")
+	}
+	var faults []error
+	for _, r := range ranges {
+		least := 8
+		if r.Addr().Is6() {
+			least = 16
+		}
+		if !r.IsValid() || r != r.Masked() || r.Bits() < least {
+			faults = append(faults, fmt.Errorf("web source %q: need a range of /%d or smaller, without host bits", r, least))
+		}
+	}
+	return errors.Join(faults...)
+}
