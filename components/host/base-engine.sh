@@ -30,7 +30,6 @@ text() {
 		  "log-level": "info",
 		  "log-driver": "json-file",
 		  "log-opts": {"max-size": "10m", "max-file": "3"},
-		  "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 65536, "Hard": 524288}},
 		  "bip": "$(first_of "$pool")/24",
 		  "default-address-pools": [{"base": "$pool", "size": 24}]
 		}
