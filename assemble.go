@@ -171,7 +171,18 @@ func roamingPeers(c *Config) []mesh.Peer {
 	for _, p := range c.Mesh.Peers {
 		// validate has checked the id.
 		at, _ := address.Host(c.Networks.Mesh, p.ID)
-		peers = append(peers, mesh.Peer{Name: p.Name, Mesh: at, Epoch: p.Epoch})
+		peers = append(peers, mesh.Peer{Name: p.Name, Mesh: at, Epoch: p.Epoch, Allow: p.Allow, DNS: p.DNS})
 	}
 	return peers
+}
+
+// reach is where the mesh finds the hosts that are not at their address.
+func reach(c *Config) map[string]mesh.Reach {
+	out := map[string]mesh.Reach{}
+	for _, h := range c.Hosts {
+		if h.NAT || len(h.Endpoints) > 0 {
+			out[h.Name] = mesh.Reach{NAT: h.NAT, Endpoints: h.Endpoints}
+		}
+	}
+	return out
 }

@@ -50,6 +50,9 @@ type HostConfig struct {
 	User    string     `json:"user"`
 	Port    int        `json:"port"`
 	HostKey string     `json:"hostKey"`
+	// Where the mesh finds them, if not at Address.
+	NAT       bool         `json:"nat"`
+	Endpoints []netip.Addr `json:"endpoints"`
 	// Of droplets.
 	Region string `json:"region"`
 	Size   string `json:"size"`
@@ -73,17 +76,20 @@ type NetworksConfig struct {
 
 // MeshConfig is WireGuard.
 type MeshConfig struct {
-	Port  int          `json:"port"`
-	MTU   int          `json:"mtu"`
-	Epoch int          `json:"epoch"`
-	Peers []PeerConfig `json:"peers"`
+	Port      int          `json:"port"`
+	MTU       int          `json:"mtu"`
+	Epoch     int          `json:"epoch"`
+	Userspace string       `json:"userspace"`
+	Peers     []PeerConfig `json:"peers"`
 }
 
 // PeerConfig is a laptop or phone.
 type PeerConfig struct {
-	Name  string `json:"name"`
-	ID    int    `json:"id"`
-	Epoch int    `json:"epoch"`
+	Name  string   `json:"name"`
+	ID    int      `json:"id"`
+	Epoch int      `json:"epoch"`
+	Allow []string `json:"allow"`
+	DNS   []string `json:"dns"`
 }
 
 // DigitalOceanConfig are the defaults of droplets.

@@ -67,6 +67,18 @@ func TestFaultsNameKeyAndValue(t *testing.T) {
 		"ssh key":          {"skep:sshPrivateKey", pulumitest.Canary, []string{"skep:sshPrivateKey: read SSH private key"}},
 		"no admins":        {"skep:admins", `[]`, []string{"skep:admins: empty: nobody could reach SSH"}},
 		"admins overlap":   {"skep:admins", `["10.0.0.0/8","10.1.0.0/16"]`, []string{"skep:admins[0]: 10.0.0.0/8 overlaps skep:admins[1]"}},
+		"two behind NAT":   {"skep:hosts", `[{"name":"a","id":1,"role":"manager","address":"198.51.100.7","nat":true},{"name":"b","id":2,"address":"198.51.100.8","nat":true}]`, []string{`skep:hosts[1].nat: "b" and "a" are both behind NAT`, "forward the mesh's UDP port"}},
+		"NAT and endpoint": {"skep:hosts", `[{"name":"a","id":1,"role":"manager","address":"198.51.100.7","nat":true,"endpoints":["198.51.100.7"]}]`, []string{`skep:hosts[0]: "a" has nat`, "remove one"}},
+		"droplet with NAT": {"skep:hosts", `[{"name":"a","id":1,"role":"manager","nat":true}]`, []string{`skep:hosts[0]: "a" is a droplet`}},
+		"two endpoints":    {"skep:hosts", `[{"name":"a","id":1,"role":"manager","address":"198.51.100.7","endpoints":["198.51.100.7","198.51.100.8"]}]`, []string{"skep:hosts[0].endpoints[1]: 198.51.100.8", "at most one of IPv4"}},
+		"endpoint in mesh": {"skep:hosts", `[{"name":"a","id":1,"role":"manager","address":"198.51.100.7","endpoints":["10.90.0.9"]}]`, []string{"skep:hosts[0].endpoints[0]: 10.90.0.9 lies in skep:networks.mesh"}},
+		"loopback":         {"skep:hosts", `[{"name":"a","id":1,"role":"manager","address":"198.51.100.7","endpoints":["127.0.0.1"]}]`, []string{"skep:hosts[0].endpoints[0]: 127.0.0.1: need an address"}},
+		"no family shared": {"skep:hosts", `[{"name":"a","id":1,"role":"manager"},{"name":"b","id":2,"address":"2001:db8::8"}]`, []string{`skep:hosts[1]: of "b" and "a" one has only IPv4`}},
+		"userspace":        {"skep:mesh", `{"userspace":"yes"}`, []string{`skep:mesh.userspace: "yes": need allow`}},
+		"peer epoch":       {"skep:mesh", `{"peers":[{"name":"laptop","id":201,"epoch":-1}]}`, []string{"skep:mesh.peers[0].epoch: -1"}},
+		"peer allowed all": {"skep:mesh", `{"peers":[{"name":"laptop","id":201,"allow":[]}]}`, []string{"skep:mesh.peers[0].allow: an empty list"}},
+		"peer to nowhere":  {"skep:mesh", `{"peers":[{"name":"laptop","id":201,"allow":["node-9"]}]}`, []string{`skep:mesh.peers[0].allow[0]: "node-9" is no host`}},
+		"peer dns":         {"skep:mesh", `{"peers":[{"name":"laptop","id":201,"dns":["10.90.0.300"]}]}`, []string{`skep:mesh.peers[0].dns[0]: "10.90.0.300"`}},
 		"host bits":        {"skep:admins", `["192.0.2.1/24"]`, []string{"skep:admins[0]: 192.0.2.1/24"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,7 +37,7 @@ func deploy(ctx *pulumi.Context) error {
 	}
 	network, err := mesh.New(ctx, "mesh", &mesh.Args{
 		Network: config.Networks.Mesh, Port: config.Mesh.Port, MTU: config.Mesh.MTU, Epoch: config.Mesh.Epoch,
-		Hosts: hosts, Peers: roamingPeers(config),
+		Hosts: hosts, Peers: roamingPeers(config), Reach: reach(config), Userspace: config.Mesh.Userspace == "allow",
 	})
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 // lists them.
 func export(ctx *pulumi.Context, c *Config, a access, hosts []*host.Host, network *mesh.Mesh, nodes *swarm.Swarm, stacks map[string]*stack.Stack) {
 	ctx.Export("domain", pulumi.String(c.Domain))
-	ctx.Export("hosts", hostsOutput(hosts))
+	ctx.Export("hosts", hostsOutput(hosts, network))
 	ctx.Export("swarm", swarmOutput(hosts, nodes))
 	services := pulumi.Map{}
 	for name, s := range stacks {
@@ -26,7 +26,7 @@ func export(ctx *pulumi.Context, c *Config, a access, hosts []*host.Host, networ
 	}
 }
 
-func hostsOutput(hosts []*host.Host) pulumi.Map {
+func hostsOutput(hosts []*host.Host, network *mesh.Mesh) pulumi.Map {
 	out := pulumi.Map{}
 	for _, h := range hosts {
 		out[h.Name] = pulumi.Map{
@@ -38,6 +38,7 @@ func hostsOutput(hosts []*host.Host) pulumi.Map {
 			"role":          pulumi.String(role(h)),
 			"ingress":       pulumi.Bool(h.Ingress),
 			"labels":        pulumi.ToStringMap(h.Labels),
+			"wireguard":     network.Backend(h),
 		}
 	}
 	return out

@@ -30,7 +30,7 @@ const leastMTU = 1280
 // validate reports every fault of the completed config, each with its key and value.
 func (c *Config) validate() error {
 	return errors.Join(c.validateDomain(), c.validateHosts(), c.validateManagers(), c.validateNodes(),
-		c.validateNetworks(), c.validateMesh(), c.validateAdmins(), c.validateUpkeep(), c.validateStacks())
+		c.validateNetworks(), c.validateMesh(), c.validateReach(), c.validatePeers(), c.validateAdmins(), c.validateUpkeep(), c.validateStacks())
 }
 
 func (c *Config) validateDomain() error {

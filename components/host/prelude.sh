@@ -106,7 +106,8 @@ dispatch() {
 	local verb=${1:-} status=0
 	shift || true
 	case $verb in
-	apply | check | undo | up | confirm | rollback) ;;
+	apply | check | undo | confirm) ;;
+	up | wait | watch | rollback) ;; # for units
 	--help | -h | '') die "usage: ${0##*/} apply|check|undo [options]" ;;
 	*) die "unknown verb $verb: need apply, check or undo" ;;
 	esac

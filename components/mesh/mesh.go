@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumix"
 
@@ -38,7 +40,7 @@ type Mesh struct {
 	// Peers are the configs of roaming peers by name, as wg-quick takes them: secret.
 	Peers pulumi.StringMapOutput `pulumi:"peers"`
 
-	up map[string]pulumi.Resource
+	up map[string]*remote.Command
 }
 
 // Peer is a laptop or phone that joins from anywhere.
@@ -49,6 +51,20 @@ type Peer struct {
 	Mesh netip.Addr
 	// Epoch counts its keys.
 	Epoch int
+	// Allow names the hosts that it may reach; none means all.
+	Allow []string
+	// DNS is the servers and search domains that it uses while it is in the mesh.
+	DNS []string
+}
+
+// Reach is how the others find a host whose public address does not say it.
+type Reach struct {
+	// NAT is for a host that nobody can dial: it dials out, and keeps its
+	// router's mapping alive.
+	NAT bool
+	// Endpoints are used instead of the public address, at most one for each
+	// family of addresses.
+	Endpoints []netip.Addr
 }
 
 // Args describe the mesh.
@@ -61,9 +77,13 @@ type Args struct {
 	MTU int
 	// Epoch counts the pre-shared keys of all pairs.
 	Epoch int
+	// Userspace allows wireguard-go also where the kernel could do it.
+	Userspace bool
 	// Hosts are full members, Peers roam.
 	Hosts []*host.Host
 	Peers []Peer
+	// Reach is by a host's name, for those that need it.
+	Reach map[string]Reach
 }
 
 func (a *Args) validate() error {
@@ -79,7 +99,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := args.validate(); err != nil {
 		return nil, err
 	}
-	m := &Mesh{up: map[string]pulumi.Resource{}}
+	m := &Mesh{up: map[string]*remote.Command{}}
 	if err := ctx.RegisterComponentResourceV2(meshToken, name, pulumi.Map{"network": pulumi.String(args.Network.String())}, m, opts...); err != nil {
 		return nil, err
 	}
@@ -91,9 +111,8 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	for _, h := range args.Hosts {
 		config := textOf(pulumix.ApplyErr(plan, func(plan wireguard.Mesh) (string, error) { return plan.HostConfig(h.Name) }))
 		m.up[h.Name], err = h.Run(ctx, name+"-"+h.Name, host.RunArgs{
-			Script: script,
-			Args: []string{"--address", fmt.Sprintf("%s/%d", h.Mesh, args.Network.Bits()),
-				"--mtu", strconv.Itoa(args.MTU)},
+			Script:   script,
+			Args:     args.options(h),
 			Stdin:    config,
 			Confirms: true,
 		}, pulumi.Parent(m))
@@ -110,6 +129,21 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 
 // Up is the resource that stands for the mesh being up on a host.
 func (m *Mesh) Up(h *host.Host) pulumi.Resource { return m.up[h.Name] }
+
+// Backend is what carries the mesh on a host: kernel, or userspace.
+func (m *Mesh) Backend(h *host.Host) pulumi.StringOutput {
+	backend := pulumi.Unsecret(m.up[h.Name].Stdout).(pulumi.StringOutput)
+	return backend.ApplyT(strings.TrimSpace).(pulumi.StringOutput)
+}
+
+// options are the arguments of the host script.
+func (a *Args) options(h *host.Host) []string {
+	words := []string{"--address", fmt.Sprintf("%s/%d", h.Mesh, a.Network.Bits()), "--mtu", strconv.Itoa(a.MTU)}
+	if a.Userspace {
+		words = append(words, "--userspace", "allow")
+	}
+	return words
+}
 
 // textOf makes an output that a resource takes, and a secret of it.
 func textOf(text pulumix.Output[string]) pulumi.StringOutput {
@@ -150,17 +184,39 @@ func (a *Args) render(seeds, addresses []string) (wireguard.Mesh, error) {
 		if err != nil {
 			return wireguard.Mesh{}, fmt.Errorf("plan mesh: host %q: %w", h.Name, err)
 		}
-		address, err := netip.ParseAddr(addresses[i])
+		endpoints, err := a.endpoints(h.Name, addresses[i])
 		if err != nil {
-			return wireguard.Mesh{}, fmt.Errorf("plan mesh: host %q has no public address: %w", h.Name, err)
+			return wireguard.Mesh{}, err
 		}
 		m.Hosts = append(m.Hosts, wireguard.Node{
-			Name: h.Name, Mesh: h.Mesh, Key: own.WireGuard(h.Name, h.Epoch),
-			Endpoint: netip.AddrPortFrom(address, uint16(a.Port)),
+			Name: h.Name, Mesh: h.Mesh, Key: own.WireGuard(h.Name, h.Epoch), Endpoints: endpoints,
 		})
 	}
 	for _, p := range a.Peers {
-		m.Roaming = append(m.Roaming, wireguard.Node{Name: p.Name, Mesh: p.Mesh, Key: shared.WireGuard(p.Name, p.Epoch)})
+		m.Roaming = append(m.Roaming, wireguard.Node{
+			Name: p.Name, Mesh: p.Mesh, Key: shared.WireGuard(p.Name, p.Epoch), Allow: p.Allow, DNS: p.DNS,
+		})
 	}
-	return m, m.Validate()
+	return wireguard.Plan(m)
+}
+
+// endpoints are where the others dial a host.
+func (a *Args) endpoints(name, public string) ([]netip.AddrPort, error) {
+	reach := a.Reach[name]
+	if reach.NAT {
+		return nil, nil
+	}
+	addresses := reach.Endpoints
+	if len(addresses) == 0 {
+		address, err := netip.ParseAddr(public)
+		if err != nil {
+			return nil, fmt.Errorf("plan mesh: host %q has no public address: %w", name, err)
+		}
+		addresses = []netip.Addr{address}
+	}
+	var out []netip.AddrPort
+	for _, address := range addresses {
+		out = append(out, netip.AddrPortFrom(address, uint16(a.Port)))
+	}
+	return out, nil
 }

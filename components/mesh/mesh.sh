@@ -1,23 +1,35 @@
 #!/usr/bin/env bash
-# Keeps wg0 up with the config on stdin (the form of `wg setconf`), in the
-# kernel where it has WireGuard and in a process of wireguard-go where not.
-# Options: --address ADDRESS/BITS, --mtu BYTES.
+# Keeps wg0 up with the config on stdin (the form of `wg setconf`): in the
+# kernel where it has WireGuard, from systemd-networkd's files at boot, else in
+# a process of wireguard-go. Prints which of the two: kernel or userspace.
+# Options: --address ADDRESS/BITS, --mtu BYTES, --userspace allow.
+# Units call it with up (bring wg0 to what is on disk), wait (until wg0 has its
+# address) and watch (look whether the swarm is stuck).
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
 . "${0%/*}/prelude.sh"
 
 device=wg0
-dir=/etc/skep/mesh
-unit=/etc/systemd/system/skep-mesh.service
-docker_order=/etc/systemd/system/docker.service.d/10-skep-mesh.conf
+# SKEP_ROOT is for tests: a folder in place of /.
+root=${SKEP_ROOT:-}
+dir=$root/etc/skep/mesh
+units=$root/etc/systemd/system
+unit=$units/skep-mesh.service
+watch=$units/skep-swarm-watch
+docker_order=$units/docker.service.d/10-skep-mesh.conf
+netdev=$root/etc/systemd/network/10-skep-$device.netdev
+network=${netdev%.netdev}.network
+manners=$root/etc/systemd/networkd.conf.d/10-skep.conf
+run=$root/run/skep
 # A fixed name for units, so that a new version of this script restarts nothing.
-self=/usr/local/lib/skep/mesh-up
+self=$root/usr/local/lib/skep/mesh-up
 
 options() {
-	address='' mtu=''
+	address='' mtu='' userspace=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--address) address=$2 ;;
 		--mtu) mtu=$2 ;;
+		--userspace) userspace=$2 ;;
 		*) die "unknown option $1" ;;
 		esac
 		shift 2
@@ -26,44 +38,122 @@ options() {
 
 do_apply() {
 	options "$@"
-	local changed
+	local changed backend
 	umask 077
+	# First, so that a host that cannot carry the mesh is left as it is.
+	backend=$(backend)
 	mkdir -p "$dir"
 	# Whether these changed does not matter: what follows is cheap, and repairs
 	# what somebody broke.
 	install_file 600 "$dir/$device.conf" >/dev/null
 	printf 'address=%s\nmtu=%s\n' "$address" "$mtu" | install_file 600 "$dir/link" >/dev/null
 	wg-quick strip "$dir/$device.conf" >/dev/null || die "the mesh config cannot be read"
+	mkdir -p "${self%/*}"
 	ln -sfn "$(readlink -f -- "$0")" "$self"
-	changed=$(unit_text "$(backend)" | install_file 644 "$unit")
+	networkd "$backend"
+	changed=$(unit_text "$backend" | install_file 644 "$unit")
 	changed+=$(order_text | install_file 644 "$docker_order")
+	changed+=$(watch_text | install_file 644 "$watch.service")
+	changed+=$(timer_text | install_file 644 "$watch.timer")
 	[ -z "$changed" ] || systemctl daemon-reload
 	systemctl -q enable skep-mesh.service
+	systemctl -q enable --now skep-swarm-watch.timer
 	# A running mesh is changed in place: a restart would drop every tunnel.
 	systemctl start skep-mesh.service || die "wg0 does not come up; see: journalctl -u skep-mesh"
 	do_up
+	printf '%s\n' "$backend"
 }
 
 # backend: what carries wg0. The probe makes a device, since a module that is
-# there but cannot be loaded says nothing until then.
+# there but cannot be loaded says nothing until then. A slow mesh is not to be
+# had by accident: userspace is for kernels that cannot have WireGuard.
 backend() {
+	local why
 	if ip link add skepprobe type wireguard 2>/dev/null; then
 		ip link del skepprobe
 		echo kernel
-	elif command -v wireguard-go >/dev/null; then
-		echo userspace
-	else
+		return
+	fi
+	why=$(could_have)
+	if [ -n "$why" ] && [ "$userspace" != allow ]; then
+		die "this kernel does not carry WireGuard, but could: $why. Try modprobe wireguard, or boot the kernel that is installed; to run the mesh in userspace all the same, which is slower, set skep:mesh.userspace to allow"
+	fi
+	command -v wireguard-go >/dev/null ||
 		die "this kernel has no WireGuard and wireguard-go is not installed: apt-get install wireguard-go"
+	echo userspace
+}
+
+# could_have says why this machine's kernel could have WireGuard, or nothing.
+# A container gets no modules but those of the machine that it runs on.
+could_have() {
+	local release module
+	release=$(uname -r)
+	module=$(find "$root/lib/modules/$release/" -name 'wireguard.ko*' 2>/dev/null | head -n1)
+	if [ -n "$module" ]; then
+		printf '%s is there but cannot be loaded' "$module"
+	elif ! systemd-detect-virt --quiet --container; then
+		printf 'this is no container, and Linux has WireGuard since 5.6 (this is %s)' "$release"
 	fi
 }
 
+# networkd writes what systemd-networkd reads at boot. Live changes never go
+# through it: its reload ignores changed peers before version 257 and drops all
+# of them since (systemd#25547, #38196).
+networkd() {
+	if [ "$1" != kernel ]; then
+		rm -f "$netdev" "$network"
+		return
+	fi
+	(umask 022 && mkdir -p "${manners%/*}" "${netdev%/*}") # networkd is not root
+	# Where nothing else uses networkd, it must not take to tidying up what is
+	# not its own. Where something does, its settings are not ours.
+	if [ ! -e "$manners" ] && ! systemctl -q is-active systemd-networkd.service; then
+		printf '# Made by Skep.\n[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n' |
+			install_file 644 "$manners" >/dev/null
+	fi
+	netdev_text | install_file 640 "$netdev" >/dev/null
+	# It holds the keys.
+	chgrp systemd-network "$netdev" || die "cannot give $netdev to systemd-networkd"
+	network_text | install_file 644 "$network" >/dev/null
+	# A networkd that runs already reads new files only when told to reload all
+	# of them, those of others too. So the first device is made without it.
+	if systemctl -q is-active systemd-networkd.service && ! ip link show "$device" >/dev/null 2>&1; then
+		ip link add "$device" type wireguard
+	fi
+}
+
+# netdev_text: the keys of a .netdev file are those of wg; the headings are not.
+netdev_text() {
+	printf '# Made by Skep.\n[NetDev]\nName=%s\nKind=wireguard\nMTUBytes=%s\n\n' "$device" "$mtu"
+	sed -e 's/^\[Interface\]/[WireGuard]/' -e 's/^\[Peer\]/[WireGuardPeer]/' "$dir/$device.conf"
+}
+
+network_text() {
+	cat <<-END
+		# Made by Skep.
+		[Match]
+		Name=$device
+
+		[Link]
+		MTUBytes=$mtu
+		RequiredForOnline=no
+
+		[Network]
+		Address=$address
+		LinkLocalAddressing=no
+		IPv6AcceptRA=no
+	END
+}
+
 unit_text() {
+	local networkd=''
+	[ "$1" != kernel ] || networkd=' systemd-networkd.service'
 	cat <<-END
 		# Made by Skep.
 		[Unit]
 		Description=Mesh of the swarm (WireGuard $device, $1)
-		Wants=network-online.target
-		After=network-online.target
+		Wants=network-online.target$networkd
+		After=network-online.target$networkd
 		Before=docker.service
 		[Service]
 	END
@@ -71,7 +161,6 @@ unit_text() {
 		cat <<-END
 			Type=oneshot
 			RemainAfterExit=yes
-			ExecStart=/bin/sh -c 'ip link show $device >/dev/null 2>&1 || ip link add $device type wireguard'
 			ExecStart=/bin/bash $self up
 			ExecStop=/usr/sbin/ip link del $device
 		END
@@ -90,38 +179,118 @@ unit_text() {
 }
 
 # order_text makes Docker wait for the mesh: a swarm whose address is missing
-# at its start may stay in error until the next one (moby#30190).
+# at its start may stay in error until the next one (moby#30190). Not Requires=,
+# by which a crash of wireguard-go would take every container with it.
 order_text() {
 	printf '[Unit]\nWants=skep-mesh.service\nAfter=skep-mesh.service\n'
+	printf '[Service]\nExecStartPre=/bin/bash %s wait\n' "$self"
+}
+
+watch_text() {
+	cat <<-END
+		# Made by Skep.
+		[Unit]
+		Description=Restart Docker when its swarm is stuck in error
+		[Service]
+		Type=oneshot
+		ExecStart=/bin/bash $self watch
+		# It runs often: only what it does is worth a line.
+		SyslogLevel=warning
+		LogLevelMax=notice
+	END
+}
+
+timer_text() {
+	printf '# Made by Skep.\n[Unit]\nDescription=Look whether the swarm is stuck\n'
+	printf '[Timer]\nOnActiveSec=30\nOnUnitActiveSec=30\nAccuracySec=5\n[Install]\nWantedBy=timers.target\n'
 }
 
 # do_up brings the device to what is on disk, at boot and live. syncconf
 # changes only what differs, so no other peer notices.
 do_up() {
-	local address mtu
+	local address mtu before
 	# shellcheck source=/dev/null # two lines that do_apply wrote
 	. "$dir/link"
-	wait_until 15 "device $device" wg show "$device"
+	device_there
+	before=$(wg show "$device" public-key && wg show "$device" peers)
 	wg syncconf "$device" "$dir/$device.conf"
 	ip link set "$device" mtu "$mtu" up
 	ip -4 addr replace "$address" dev "$device"
 	ip -4 -o addr show dev "$device" | while read -r _ _ _ have _; do
 		[ "$have" = "$address" ] || ip addr del "$have" dev "$device"
 	done
+	greet "$before"
+}
+
+# device_there waits for whoever makes the device: wireguard-go, or networkd.
+# That one may be broken; the mesh is not to depend on it.
+device_there() {
+	if [ -e "$netdev" ] && ! (wait_until 5 "systemd-networkd to make $device" wg show "$device"); then
+		log "making $device without it"
+		ip link add "$device" type wireguard
+	fi
+	wait_until 15 "device $device" wg show "$device"
+}
+
+# greet sends a packet to each peer whose session is new to this side. Of two
+# ends that get a new key one is last, and its greeting is answered; without
+# it, the first end's next try comes 5 s later.
+greet() {
+	local own key ranges
+	own=$(wg show "$device" public-key)
+	wg show "$device" allowed-ips | while read -r key ranges; do
+		if [[ $1 != *"$key"* || $1 != *"$own"* ]]; then
+			# Port 9 discards; a peer without an endpoint cannot be greeted.
+			(echo >"/dev/udp/${ranges%%/*}/9") 2>/dev/null || true
+		fi
+	done
+}
+
+has_address() { ip -4 -o addr show dev "$device" 2>/dev/null | grep -qwF "$address"; }
+
+do_wait() {
+	local address='' mtu=''
+	# shellcheck source=/dev/null # two lines that do_apply wrote
+	. "$dir/link"
+	wait_until 45 "address $address on $device" has_address
+}
+
+# do_watch restarts Docker when its swarm has been in error for a minute, at
+# most once an hour: whatever is wrong, a loop of restarts would be worse.
+do_watch() {
+	local now since last
+	mkdir -p "$run"
+	if [ "$(timeout 20 docker info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null)" != error ]; then
+		rm -f "$run/swarm-error"
+		return
+	fi
+	# The clock since boot: that of the day may jump when it is set.
+	read -r now _ </proc/uptime
+	now=${now%.*}
+	[ -e "$run/swarm-error" ] || echo "$now" >"$run/swarm-error"
+	read -r since <"$run/swarm-error"
+	last=$(cat "$run/docker-restarted" 2>/dev/null || echo -3600)
+	[ $((now - since)) -ge 60 ] && [ $((now - last)) -ge 3600 ] || return 0
+	echo "$now" >"$run/docker-restarted"
+	rm -f "$run/swarm-error"
+	log "the swarm has been in error for a minute: restarting Docker"
+	systemctl restart docker.service
 }
 
 do_check() {
 	options "$@"
 	systemctl -q is-active skep-mesh.service || die "skep-mesh.service is not running"
-	ip -4 -o addr show dev "$device" | grep -qw "$address" || die "$device has not the address $address"
+	has_address || die "$device has not the address $address"
 	cmp -s <(wg showconf "$device" | grep -c '^\[Peer\]') <(grep -c '^\[Peer\]' "$dir/$device.conf") || die "$device has other peers than it should"
 }
 
 do_undo() {
-	systemctl -q disable --now skep-mesh.service 2>/dev/null || true
+	systemctl -q disable --now skep-swarm-watch.timer skep-mesh.service 2>/dev/null || true
 	ip link del "$device" 2>/dev/null || true
-	rm -f "$unit" "$docker_order" "$self"
-	rm -rf "$dir"
+	# Ours, so networkd ran for the mesh alone.
+	[ ! -e "$manners" ] || systemctl -q stop systemd-networkd.socket systemd-networkd.service 2>/dev/null || true
+	rm -f "$unit" "$watch.service" "$watch.timer" "$docker_order" "$self" "$netdev" "$network" "$manners"
+	rm -rf "$dir" "$run"
 	systemctl daemon-reload
 }
 

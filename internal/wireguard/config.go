@@ -1,5 +1,7 @@
 // Package wireguard plans a full mesh and renders it as `wg setconf` and
-// `wg syncconf` read it. It is pure: keys come in, text goes out.
+// `wg syncconf` read it, with keys that mean the same in a .netdev file of
+// systemd-networkd: only the headings differ. It is pure: keys come in, text
+// goes out.
 package wireguard
 
 import (
@@ -21,8 +23,8 @@ const DefaultMTU = 1500 - Overhead
 // DefaultPort is the UDP port that WireGuard listens on.
 const DefaultPort = 51820
 
-// keepalive, in seconds, keeps a roaming peer reachable behind NAT; 25 is
-// below the 30 s after which common routers forget a UDP flow (wg(8)).
+// keepalive, in seconds, keeps a node reachable behind NAT; 25 is the 30 s
+// after which common routers forget a UDP flow (wg(8)).
 const keepalive = 25
 
 // Node is one end of the mesh: a host, or a roaming peer such as a laptop.
@@ -31,11 +33,36 @@ type Node struct {
 	Name string
 	// Mesh is the node's only address inside the mesh.
 	Mesh netip.Addr
-	// Endpoint is where others reach it, or invalid for a node that always
-	// dials out itself.
-	Endpoint netip.AddrPort
+	// Endpoints is where others reach it, at most one for each family of
+	// addresses. A node without any is behind NAT: it always dials out itself.
+	Endpoints []netip.AddrPort
 	// Key is its private key.
 	Key keys.WireGuardKey
+	// Allow names the hosts that a roaming peer may reach; none means all. Each
+	// host enforces it, by not knowing the peer.
+	Allow []string
+	// DNS is the servers and search domains of a roaming peer.
+	DNS []string
+}
+
+// reaches says whether a roaming peer may reach the host, and can: nobody can
+// dial a host behind NAT, and nobody knows where a peer roams.
+func (n Node) reaches(host Node) bool {
+	return len(host.Endpoints) > 0 && (len(n.Allow) == 0 || slices.Contains(n.Allow, host.Name))
+}
+
+// dial is where self finds peer: over IPv4 where both have it, else over IPv6.
+// It is invalid for a peer that dials in itself. What a node behind NAT has is
+// not known, so it gets what the peer has.
+func dial(self, peer Node) netip.AddrPort {
+	for _, four := range []bool{true, false} {
+		speaks := func(e netip.AddrPort) bool { return e.Addr().Is4() == four }
+		if i := slices.IndexFunc(peer.Endpoints, speaks); i >= 0 &&
+			(len(self.Endpoints) == 0 || slices.ContainsFunc(self.Endpoints, speaks)) {
+			return peer.Endpoints[i]
+		}
+	}
+	return netip.AddrPort{}
 }
 
 // Mesh is everything that decides the tunnels of a cluster.
@@ -50,6 +77,12 @@ type Mesh struct {
 	Hosts, Roaming []Node
 	// PreSharedKey gives the key of a pair.
 	PreSharedKey func(a, b string) keys.WireGuardKey
+
+	// publics are the nodes' public keys, by name: computed once, since each
+	// stands in the config of every other node.
+	publics map[string]keys.WireGuardKey
+	// shared are the pre-shared keys of pairs of hosts, smaller name first.
+	shared map[[2]string]keys.WireGuardKey
 }
 
 // HostConfig renders what `wg syncconf` takes for one host: its own key and
@@ -63,17 +96,19 @@ func (m Mesh) HostConfig(name string) (string, error) {
 	fmt.Fprintf(&b, "[Interface]\nPrivateKey = %s\nListenPort = %d\n", self.Key.Base64(), m.Port)
 	for _, peer := range sorted(m.Hosts) {
 		if peer.Name != name {
-			m.writePeer(&b, self, peer, 0)
+			m.writePeer(&b, self, peer)
 		}
 	}
 	for _, peer := range sorted(m.Roaming) {
-		m.writePeer(&b, self, peer, 0)
+		if peer.reaches(self) {
+			m.writePeer(&b, self, peer)
+		}
 	}
 	return b.String(), nil
 }
 
 // RoamingConfig renders what wg-quick and WireGuard's own apps take on a
-// laptop or phone: all hosts, and the address to use there.
+// laptop or phone: the hosts that it may reach, and the address to use there.
 func (m Mesh) RoamingConfig(name string) (string, error) {
 	self, err := find(m.Roaming, name)
 	if err != nil {
@@ -82,19 +117,28 @@ func (m Mesh) RoamingConfig(name string) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[Interface]\n# %s\nPrivateKey = %s\nAddress = %s/%d\nMTU = %d\n",
 		self.Name, self.Key.Base64(), self.Mesh, m.Network.Bits(), m.MTU)
+	if len(self.DNS) > 0 {
+		fmt.Fprintf(&b, "DNS = %s\n", strings.Join(self.DNS, ", "))
+	}
 	for _, peer := range sorted(m.Hosts) {
-		m.writePeer(&b, self, peer, keepalive)
+		if self.reaches(peer) {
+			m.writePeer(&b, self, peer)
+		}
 	}
 	return b.String(), nil
 }
 
-func (m Mesh) writePeer(b *strings.Builder, self, peer Node, keepalive int) {
+// writePeer writes one peer. Only a node that nobody can dial sends keepalives:
+// between two that can, they would be noise.
+func (m Mesh) writePeer(b *strings.Builder, self, peer Node) {
 	fmt.Fprintf(b, "\n[Peer]\n# %s\nPublicKey = %s\nPresharedKey = %s\nAllowedIPs = %s/32\n",
-		peer.Name, peer.Key.Public().Base64(), m.PreSharedKey(self.Name, peer.Name).Base64(), peer.Mesh)
-	if peer.Endpoint.IsValid() {
-		fmt.Fprintf(b, "Endpoint = %s\n", peer.Endpoint)
+		peer.Name, m.publics[peer.Name].Base64(), m.pairKey(self.Name, peer.Name).Base64(), peer.Mesh)
+	endpoint := dial(self, peer)
+	if !endpoint.IsValid() {
+		return
 	}
-	if keepalive > 0 {
+	fmt.Fprintf(b, "Endpoint = %s\n", endpoint)
+	if len(self.Endpoints) == 0 {
 		fmt.Fprintf(b, "PersistentKeepalive = %d\n", keepalive)
 	}
 }
@@ -112,21 +156,46 @@ func find(nodes []Node, name string) (Node, error) {
 	return nodes[i], nil
 }
 
-// Validate refuses what WireGuard itself takes without a word and then
+// Plan checks a mesh and makes it ready to render. It refuses what WireGuard itself takes without a word and then
 // delivers to the wrong place: two nodes with one address, or with one key.
-func (m Mesh) Validate() error {
+func Plan(m Mesh) (Mesh, error) {
+	m.publics, m.shared = map[string]keys.WireGuardKey{}, map[[2]string]keys.WireGuardKey{}
 	addresses, owners := map[netip.Addr]string{}, map[keys.WireGuardKey]string{}
 	for _, n := range slices.Concat(m.Hosts, m.Roaming) {
 		if twin, taken := addresses[n.Mesh]; taken {
-			return fmt.Errorf("mesh address %s belongs to both %q and %q", n.Mesh, twin, n.Name)
+			return m, fmt.Errorf("mesh address %s belongs to both %q and %q", n.Mesh, twin, n.Name)
 		}
 		if twin, taken := owners[n.Key]; taken {
-			return fmt.Errorf("%q and %q have the same WireGuard key", twin, n.Name)
+			return m, fmt.Errorf("%q and %q have the same WireGuard key", twin, n.Name)
 		}
 		if !m.Network.Contains(n.Mesh) {
-			return fmt.Errorf("mesh address %s of %q is outside %s", n.Mesh, n.Name, m.Network)
+			return m, fmt.Errorf("mesh address %s of %q is outside %s", n.Mesh, n.Name, m.Network)
 		}
 		addresses[n.Mesh], owners[n.Key] = n.Name, n.Name
+		m.publics[n.Name] = n.Key.Public()
+	}
+	return m, m.planPairs()
+}
+
+// pairKey is the pre-shared key of a pair. Those of hosts are known already,
+// since both ends need them.
+func (m Mesh) pairKey(a, b string) keys.WireGuardKey {
+	if key, known := m.shared[[2]string{min(a, b), max(a, b)}]; known {
+		return key
+	}
+	return m.PreSharedKey(a, b)
+}
+
+// planPairs derives the keys of pairs of hosts, and refuses a pair of which
+// neither can dial the other.
+func (m Mesh) planPairs() error {
+	for i, a := range m.Hosts {
+		for _, b := range m.Hosts[:i] {
+			if !dial(a, b).IsValid() && !dial(b, a).IsValid() {
+				return fmt.Errorf("neither of %q and %q can reach the other: both are behind NAT, or one has only IPv4 and the other only IPv6", b.Name, a.Name)
+			}
+			m.shared[[2]string{min(a.Name, b.Name), max(a.Name, b.Name)}] = m.PreSharedKey(a.Name, b.Name)
+		}
 	}
 	return nil
 }

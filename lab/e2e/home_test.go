@@ -66,7 +66,11 @@ func (c *checkout) homeConfig(boards []machine) {
 	c.t.Helper()
 	for i, b := range boards {
 		shipped := fmt.Sprintf("192.168.1.%d", 11+i)
-		c.edit("Pulumi.home.yaml", "address: "+shipped, fmt.Sprintf("address: %s\n      user: %s\n      port: %d", b.Address, b.User, b.Port))
+		own := fmt.Sprintf("address: %s\n      user: %s\n      port: %d", b.Address, b.User, b.Port)
+		if b.Name == "board-3" {
+			own += "\n      nat: true" // nobody dials it, and the mesh is whole all the same
+		}
+		c.edit("Pulumi.home.yaml", "address: "+shipped, own)
 		c.edit("Pulumi.home.yaml", "hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "hostKey: "+b.HostKey)
 	}
 	var images map[string]string
@@ -84,6 +88,9 @@ func testHomeUp(c *checkout, boards []machine) {
 		if out := c.run("curl -fsS --max-time 5 http://" + b.Address + "/"); !strings.Contains(out, "Hostname: ") {
 			c.t.Errorf("whoami does not answer on %s: %s", b.Name, out)
 		}
+	}
+	if out := c.on("board-1", "grep -c Endpoint /etc/skep/mesh/wg0.conf; ping -c1 -W2 10.90.0.3 >/dev/null && wg show wg0 endpoints"); !strings.HasPrefix(out, "1\n") || !strings.Contains(out, boards[2].Address) {
+		c.t.Errorf("board-1 was told where board-3 is, or was not dialled by it: %s", out)
 	}
 	if plugins := c.run("ls .skep/home/plugins"); strings.Contains(plugins, "cloudflare") || strings.Contains(plugins, "digitalocean") {
 		c.t.Errorf("a cloud plugin has come: %s", plugins)

@@ -15,6 +15,19 @@ die() {
 # usage prints the comment block at the head of the calling script: its manual.
 usage() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"; }
 
+# columns aligns tab-separated lines of standard input.
+columns() {
+	awk -F '\t' '
+		{ line[NR] = $0; for (i = 1; i <= NF; i++) if (length($i) > width[i]) width[i] = length($i) }
+		END {
+			for (n = 1; n <= NR; n++) {
+				count = split(line[n], cell, "\t"); text = ""
+				for (i = 1; i < count; i++) text = text sprintf("%-" width[i] + 2 "s", cell[i])
+				print text cell[count]
+			}
+		}'
+}
+
 # clock renders seconds as 42 s or 3 min 07 s.
 clock() {
 	if (($1 < 60)); then printf '%d s' "$1"; else printf '%d min %02d s' $(($1 / 60)) $(($1 % 60)); fi
