@@ -19,6 +19,10 @@ func TestHome(t *testing.T) {
 	t.Parallel() // beside TestLab: two checkouts have their labs side by side
 	t.Cleanup(func() {
 		c.t = t
+		// The stack's own gateway is not the lab's to stop.
+		if out, err := c.try(". .skep/home.env && scripts/state stop"); err != nil {
+			t.Errorf("stop the gateway: %v\n%s", err, tail(out))
+		}
 		c.labDown()
 	})
 	c.run("scripts/tools --packages-for lab && .skep/bin/lab up")
