@@ -48,6 +48,15 @@ func TestErrorSaysWhatDockerSaid(t *testing.T) {
 	}
 }
 
+// Two labs that load the image at once leave the first without a name.
+func TestImagesWithoutNames(t *testing.T) {
+	fakeDocker(t, `case "$*" in *Repository*) echo "<none>:<none>" ;; *) printf 'sha256:b\nsha256:a\nsha256:b\n' ;; esac`)
+	got, err := Docker{}.Images(t.Context(), "label")
+	if diff := cmp.Diff([]string{"sha256:a", "sha256:b"}, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+}
+
 func TestDeadlineEndsTheCommand(t *testing.T) {
 	fakeDocker(t, "exec sleep 60")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -88,9 +89,12 @@ func (d Docker) Volumes(ctx context.Context, labels ...string) ([]string, error)
 	return d.list(ctx, []string{"volume", "ls", "--quiet"}, labels)
 }
 
-// Images returns the names of the images that have all labels.
+// Images returns the ids of the images that have all labels, each once: an
+// image may have several names, or none when another took its name.
 func (d Docker) Images(ctx context.Context, labels ...string) ([]string, error) {
-	return d.list(ctx, []string{"images", "--format", "{{.Repository}}:{{.Tag}}"}, labels)
+	ids, err := d.list(ctx, []string{"images", "--quiet", "--no-trunc"}, labels)
+	slices.Sort(ids)
+	return slices.Compact(ids), err
 }
 
 // HasImage tells whether the engine has an image of that name.

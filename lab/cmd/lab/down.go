@@ -122,19 +122,29 @@ func (s *session) removeContainers(ctx context.Context, labels ...string) error 
 	return errors.Join(faults...)
 }
 
-// removeImages removes the host image from the engine unless another lab's
-// hosts run from it. It stays in the cache as a file.
+// removeImages removes the host images from the engine unless another lab's
+// hosts run from them, or will: a lab makes its network before it looks for the
+// image. They stay in the cache as files.
 func (s *session) removeImages(ctx context.Context) error {
-	others, err := s.docker().Containers(ctx, instance.LabelName)
-	if err != nil || len(others) > 0 {
-		return err
-	}
-	names, err := s.docker().Images(ctx, hostimage.Label)
+	unlock, err := s.lockImages()
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if err := s.docker().Run(ctx, "image", "rm", name); err != nil && !engine.IsNotFound(err) {
+	defer unlock()
+	hosts, err := s.docker().Containers(ctx, instance.LabelName)
+	if err != nil || len(hosts) > 0 {
+		return err
+	}
+	networks, err := s.docker().Networks(ctx, instance.LabelName)
+	if err != nil || len(networks) > 0 {
+		return err
+	}
+	images, err := s.docker().Images(ctx, hostimage.Label)
+	if err != nil {
+		return err
+	}
+	for _, image := range images {
+		if err := s.docker().Run(ctx, "image", "rm", "--force", image); err != nil && !engine.IsNotFound(err) {
 			return fmt.Errorf("remove host image: %w", err)
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"skep/lab/cloud"
+	"skep/lab/hostimage"
 	"skep/lab/machine"
 )
 
@@ -52,6 +53,9 @@ func TestLab(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// As another lab does that loads it at the same moment: the first loses its
+	// name, and `lab down` must remove both.
+	check(t, hostimage.Import(ctx, s.docker(), s.cache))
 	host := droplet{t: t, s: s}
 	host.create(ctx)
 	for name, run := range map[string]func(){

@@ -70,8 +70,9 @@ func (s *session) upSteps() []step {
 		{what: "describe the lab", run: s.describe},
 		{"start a Docker engine", "2 s", s.startEngine, s.engineRuns},
 		{"build the host image", "1 to 3 min, once", s.buildImage, s.imageBuilt},
-		{"load the host image", "5 s", s.importImage, s.imageLoaded},
+		// The network claims the image: see removeImages.
 		{"make the networks", "", s.makeNetworks, s.networksMade},
+		{"load the host image", "5 s", s.importImage, s.imageLoaded},
 		{what: "write lab.json", run: s.save},
 		{what: "make the certificate authority", run: s.makeAuthority},
 		{what: "install the program", run: s.installProgram},
@@ -146,12 +147,32 @@ func (s *session) imageCached() bool {
 func (s *session) buildImage(ctx context.Context) error { return hostimage.Build(ctx, s.cache) }
 
 func (s *session) imageLoaded(ctx context.Context) bool {
+	unlock, err := s.lockImages()
+	if err != nil {
+		return false
+	}
+	defer unlock()
 	has, err := s.docker().HasImage(ctx, hostimage.Name())
 	return err == nil && has
 }
 
 func (s *session) importImage(ctx context.Context) error {
+	unlock, err := s.lockImages()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// Another lab may have loaded it in the meantime; loading it again would
+	// leave the first without a name.
+	if has, err := s.docker().HasImage(ctx, hostimage.Name()); err != nil || has {
+		return err
+	}
 	return hostimage.Import(ctx, s.docker(), s.cache)
+}
+
+// lockImages keeps other labs from loading and removing the host image.
+func (s *session) lockImages() (unlock func(), err error) {
+	return instance.Lock(filepath.Join(s.cache, "lab", "engine-images.lock"))
 }
 
 func (s *session) save(context.Context) error { return s.instance.Save() }
