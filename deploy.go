@@ -46,7 +46,7 @@ func deploy(ctx *pulumi.Context) error {
 		return err
 	}
 	nodes, err := swarm.New(ctx, "swarm", &swarm.Args{
-		Hosts: hosts, Mesh: network, Pool: config.Networks.Swarm, MTU: config.Mesh.MTU,
+		Hosts: hosts, Mesh: network, Pool: config.Networks.Swarm, MTU: config.Mesh.MTU, Ask: ask,
 	})
 	if err != nil {
 		return err

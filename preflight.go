@@ -10,6 +10,9 @@ import (
 	"skep/components/host"
 )
 
+// ask puts a question to a host. Tests, which have none, answer themselves.
+var ask = host.Ask
+
 // preflight looks, in a preview, whether the machines that exist are those that
 // config means. Another host key stops everything, since a key that was to be
 // trusted is at stake; a machine that does not answer is only told, since a

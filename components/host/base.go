@@ -79,7 +79,7 @@ func (h *Host) prepare(ctx *pulumi.Context, name string, args *Args) error {
 	h.table = firewall.Digest(table)
 	archive := args.Toolbox.Archive() + archived(ToolboxDir+"/firewall.nft", table)
 	run := shellWords(append([]string{"bash", base.Path(), "apply"}, baseOptions(args)...))
-	command, err := h.command(ctx, name+"-base", commandOf(h.asRoot(baseLimit)+" bash -c "+shellWords([]string{installLine(run)}), archive),
+	command, err := h.command(ctx, name+"-base", commandOf(rootLine(h.User, baseLimit)+" bash -c "+shellWords([]string{installLine(run)}), archive),
 		[]pulumi.ResourceOption{pulumi.Parent(h), pulumi.DependsOn([]pulumi.Resource{h.machine})})
 	if err != nil {
 		return err

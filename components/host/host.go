@@ -55,6 +55,10 @@ type Host struct {
 	// Identity changes when another machine takes the host's place.
 	Identity pulumi.StringOutput
 
+	// user and port are set instead of User and Port on a stand-in (Choose).
+	user pulumi.StringInput
+	port pulumi.Float64Input
+
 	privateKey pulumi.StringInput
 	identity   pulumi.StringOutput
 	machine    pulumi.Resource

@@ -95,28 +95,33 @@ const DefaultLimit = 5 * time.Minute
 // single door to a host: every command goes through it and so has the pinned
 // host key, an outer time limit, no logging and secret outputs.
 func (h *Host) Run(ctx *pulumi.Context, name string, args RunArgs, opts ...pulumi.ResourceOption) (*remote.Command, error) {
-	command := &remote.CommandArgs{Create: pulumi.String(h.commandLine(args, "apply")), Stdin: args.Stdin}
+	command := &remote.CommandArgs{Create: h.commandLine(args, "apply"), Stdin: args.Stdin}
 	if args.Undo {
-		command.Delete = pulumi.String(h.commandLine(args, "undo"))
+		command.Delete = h.commandLine(args, "undo")
 	}
 	return h.command(ctx, name, command, append([]pulumi.ResourceOption{pulumi.DependsOn([]pulumi.Resource{h.ready})}, opts...))
 }
 
-func (h *Host) commandLine(args RunArgs, verb string) string {
+// commandLine is plain where the host is, so that a preview shows it.
+func (h *Host) commandLine(args RunArgs, verb string) pulumi.StringPtrInput {
 	words := append([]string{"bash", args.Script.Path(), verb}, args.Args...)
 	if args.Confirms {
 		words = append([]string{"bash", firewallKeep.Path(), "confirm", h.table}, words...)
 	}
-	return h.asRoot(args.Limit) + " " + shellWords(words)
+	line := func(user string) string { return rootLine(user, args.Limit) + " " + shellWords(words) }
+	if h.user == nil {
+		return pulumi.String(line(h.User))
+	}
+	return h.user.ToStringOutput().ApplyT(line).(pulumi.StringOutput).ToStringPtrOutput()
 }
 
-// asRoot is the front of every command line: root, and a limit of time.
-func (h *Host) asRoot(limit time.Duration) string {
+// rootLine is the front of every command line: root, and a limit of time.
+func rootLine(user string, limit time.Duration) string {
 	if limit == 0 {
 		limit = DefaultLimit
 	}
 	line := fmt.Sprintf("timeout --kill-after=10 %d", int(limit.Seconds()))
-	if h.User != "root" {
+	if user != "root" {
 		line = "sudo -n " + line
 	}
 	return line
@@ -143,10 +148,15 @@ func (h *Host) command(ctx *pulumi.Context, name string, args *remote.CommandArg
 // connection is made in one place and always the same way: a difference in
 // form would run every command again.
 func (h *Host) connection(hostKey pulumi.StringInput) remote.ConnectionArgs {
+	var user pulumi.StringInput = pulumi.String(h.User)
+	var port pulumi.Float64Input = pulumi.Float64(h.Port)
+	if h.user != nil {
+		user, port = h.user, h.port
+	}
 	return remote.ConnectionArgs{
 		Host:       h.PublicAddress,
-		Port:       pulumi.Float64(h.Port),
-		User:       pulumi.String(h.User),
+		Port:       port.ToFloat64Output().ToFloat64PtrOutput(),
+		User:       user.ToStringOutput().ToStringPtrOutput(),
 		PrivateKey: h.privateKey,
 		HostKey:    hostKey.ToStringOutput().ToStringPtrOutput(),
 	}

@@ -11,7 +11,12 @@ do_apply() {
 	while read -r id name _ labels; do
 		[ -n "$id" ] || continue
 		members+=("$id")
-		wait_until 60 "$name to be ready in the swarm" ready "$id"
+		# Who has just joined is not down but unknown for a moment.
+		if [ "$(status "$id")" = down ]; then
+			log "$name is down and keeps its place; to remove it from the swarm, take it out of skep:hosts"
+		else
+			wait_until 60 "$name to be ready in the swarm" ready "$id"
+		fi
 		label "$id" "$labels"
 	done
 	[ ${#members[@]} -gt 0 ] || die "no members on stdin"
@@ -23,7 +28,9 @@ do_apply() {
 	docker swarm join-token --rotate -q worker >/dev/null
 }
 
-ready() { [ "$(docker node inspect "$1" --format '{{.Status.State}}')" = ready ]; }
+status() { docker node inspect "$1" --format '{{.Status.State}}'; }
+
+ready() { [ "$(status "$1")" = ready ]; }
 
 # label sets what is named and drops what is not.
 label() {
@@ -46,7 +53,7 @@ remove() {
 	local node=$1
 	log "taking node $node out of the swarm"
 	docker node update --availability drain "$node" >/dev/null
-	if [ "$(docker node inspect "$node" --format '{{.Status.State}}')" = ready ]; then
+	if ready "$node"; then
 		wait_until 60 "the tasks of $node to move" empty "$node"
 	fi
 	if [ "$(docker node inspect "$node" --format '{{.Spec.Role}}')" = manager ]; then

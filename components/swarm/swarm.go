@@ -48,7 +48,7 @@ type Swarm struct {
 	// ID is the swarm's own, the same for its whole life.
 	ID pulumi.StringOutput `pulumi:"id"`
 
-	// Manager is a host on which commands to the swarm run.
+	// Manager is on which commands to the swarm run: a manager that answers.
 	Manager *host.Host
 	settled pulumi.Resource
 }
@@ -63,6 +63,8 @@ type Args struct {
 	Pool netip.Prefix
 	// MTU is the mesh's, in bytes; overlays take their own 50 off.
 	MTU int
+	// Ask puts a question to a manager; host.Ask.
+	Ask func(host.Login, string) error
 }
 
 func (a *Args) managers() []*host.Host {
@@ -70,8 +72,8 @@ func (a *Args) managers() []*host.Host {
 }
 
 func (a *Args) validate() error {
-	if len(a.managers()) == 0 || a.Mesh == nil || !a.Pool.IsValid() {
-		return errors.New("swarm: need Mesh, Pool and at least one Host that is a manager")
+	if len(a.managers()) == 0 || a.Mesh == nil || !a.Pool.IsValid() || a.Ask == nil {
+		return errors.New("swarm: need Mesh, Pool, Ask and at least one Host that is a manager")
 	}
 	return nil
 }
@@ -82,7 +84,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := args.validate(); err != nil {
 		return nil, err
 	}
-	s := &Swarm{Manager: args.managers()[0]}
+	s := &Swarm{}
 	if err := ctx.RegisterComponentResourceV2(swarmToken, name, pulumi.Map{"pool": pulumi.String(args.Pool.String())}, s, opts...); err != nil {
 		return nil, err
 	}
@@ -91,7 +93,10 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, err
 	}
 	s.ID = pulumi.Unsecret(founded.Stdout).(pulumi.StringOutput)
-	tokens, err := s.admit(ctx, name, args, founded)
+	s.Manager = host.Choose(ctx, host.Choice{
+		Hosts: args.managers(), Question: question, Ask: args.Ask, After: s.ID, Identity: s.ID, Life: founded,
+	})
+	tokens, err := s.admit(ctx, name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +106,10 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"id": s.ID})
 }
 
+// question is answered by a manager only, and only while a majority of them
+// lives.
+const question = "docker node ls --quiet"
+
 // Settled is the resource after which the swarm can be used.
 func (s *Swarm) Settled() pulumi.Resource { return s.settled }
 
@@ -108,24 +117,26 @@ func (s *Swarm) Settled() pulumi.Resource { return s.settled }
 // the state: nothing that changes later, not even another machine in that
 // host's place, may ever found a second swarm beside a living one.
 func (s *Swarm) found(ctx *pulumi.Context, name string, args *Args) (*remote.Command, error) {
-	return s.Manager.Run(ctx, name+"-found", host.RunArgs{
+	first := args.managers()[0]
+	return first.Run(ctx, name+"-found", host.RunArgs{
 		Script: found,
-		Args: []string{"--address", s.Manager.Mesh.String(), "--pool", args.Pool.String(),
+		Args: []string{"--address", first.Mesh.String(), "--pool", args.Pool.String(),
 			"--mtu", strconv.Itoa(args.MTU)},
-	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{args.Mesh.Up(s.Manager)}),
+	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{args.Mesh.Up(first)}),
 		pulumi.IgnoreChanges([]string{"create", "update", "delete", "stdin", "connection", "triggers"}))
 }
 
-// admit fetches join tokens. Its stdin names every machine, so that it runs
-// again exactly when one is added or put in another's place.
-func (s *Swarm) admit(ctx *pulumi.Context, name string, args *Args, founded pulumi.Resource) (pulumi.StringOutput, error) {
+// admit fetches join tokens. Its stdin names every machine, so that new tokens
+// are made exactly when one is added or put in another's place; run again for
+// another reason, such as another manager to ask, it answers as before.
+func (s *Swarm) admit(ctx *pulumi.Context, name string, args *Args) (pulumi.StringOutput, error) {
 	machines := pulumi.StringArray{}
 	for _, h := range args.Hosts {
 		machines = append(machines, pulumi.Sprintf("%s %s\n", h.Name, h.Identity))
 	}
 	command, err := s.Manager.Run(ctx, name+"-admit", host.RunArgs{
 		Script: admit, Stdin: sortedLines(machines),
-	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{founded}))
+	}, pulumi.Parent(s))
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}

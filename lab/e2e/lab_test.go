@@ -43,6 +43,7 @@ func TestLab(t *testing.T) {
 		{"scripts read outputs", testScripts},
 		{"one change is one change", testOneChange},
 		{"prod previews whole", testProdPreview},
+		{"another manager speaks for a dead one", testDeadManager},
 		{"fourth host joins, dies and is removed", testFourthHost},
 		{"host deleted behind our back comes back", testDeletedBehindOurBack},
 		{"host that dies during up fails alone", testDiesDuringUp},
