@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -29,6 +30,9 @@ func preflight(ctx *pulumi.Context, c *Config) error {
 		}
 	}
 	probes.Wait()
+	if err := warnOfRoot(ctx, c); err != nil {
+		return err
+	}
 	var faults []error
 	for i, err := range answers {
 		h := c.Hosts[i]
@@ -47,6 +51,24 @@ func preflight(ctx *pulumi.Context, c *Config) error {
 		return configFault(err)
 	}
 	return nil
+}
+
+// warnOfRoot tells on which machines root may still log in, since Skep does so,
+// and how to end that.
+func warnOfRoot(ctx *pulumi.Context, c *Config) error {
+	var names []string
+	for _, h := range c.Hosts {
+		if h.Exists() && h.User == "root" {
+			names = append(names, h.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return ctx.Log.Warn(fmt.Sprintf(`skep:hosts: Skep logs in to %[1]s as root, so root's login by key stays open there. To shut it, run on each of them
+  useradd -m -s /bin/bash %[2]s && cp -r ~/.ssh ~%[2]s/ && chown -R %[2]s: ~%[2]s/.ssh
+  echo '%[2]s ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/%[2]s && chmod 440 /etc/sudoers.d/%[2]s && visudo -c
+and set user: %[2]s for them in skep:hosts`, strings.Join(names, ", "), host.AdminUser), nil)
 }
 
 // existing is the machine in the terms of its component.

@@ -209,6 +209,9 @@ func TestFirstConnectionIsPinnedAndDropletDataSecret(t *testing.T) {
 	if !strings.Contains(pulumitest.Text(enroll, "connection"), "ecdsa-sha2-nistp256 ") {
 		t.Error("the first connection is not pinned to the bootstrap key")
 	}
+	if text := pulumitest.Text(enroll, "connection"); !strings.Contains(text, "skep") || strings.Contains(text, "root") {
+		t.Errorf("a droplet is reached as somebody else than its admin: %s", text)
+	}
 	base := g.Named(t, commandToken, "node-1-base")
 	if text := pulumitest.Text(base, "connection"); !strings.Contains(text, hostKey) || strings.Contains(text, "ecdsa-sha2") {
 		t.Error("the second connection is not pinned to the host's own key")

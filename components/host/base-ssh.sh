@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Lets in SSH with keys and modern algorithms only. What this sshd does not know
 # is left out, found by asking it. Options: --admins RANGES (with commas),
+# --login NAME (who Skep logs in as; root is shut out where it is another),
 # --drop-host-key PATH.
 # shellcheck source-path=SCRIPTDIR source=prelude.sh
 . "${0%/*}/prelude.sh"
@@ -45,7 +46,7 @@ wanted() {
 		HostbasedAuthentication no
 		GSSAPIAuthentication no
 		PermitEmptyPasswords no
-		PermitRootLogin prohibit-password
+		PermitRootLogin $root_login
 		PermitUserEnvironment no
 		DisableForwarding yes
 		AllowTcpForwarding no
@@ -78,7 +79,8 @@ exempt_from() {
 # text prints the settings that this sshd knows: it lists all its keywords when
 # asked for what it would do without any settings.
 text() {
-	local keywords line keyword exempt
+	local keywords line keyword exempt root_login=no
+	[ "$(option login "$@")" != root ] || root_login=prohibit-password
 	exempt=$(exempt_from "$(option admins "$@")")
 	keywords=$(sshd -T -f /dev/null | cut -d' ' -f1) || die "sshd does not tell which settings it knows"
 	printf '# Made by Skep.\n'
@@ -103,7 +105,11 @@ out_of_force() {
 }
 
 do_apply() {
-	local new changed='' drop amiss
+	local new changed='' drop amiss login
+	# Only who has come in as another may shut root out.
+	login=$(option login "$@")
+	[ "$login" = root ] || [ "${SUDO_USER:-nobody}" = "$login" ] ||
+		die "root's login would be shut off, but this run came in as ${SUDO_USER:-root} and not as ${login:-anybody named}"
 	new=$(text "$@")
 	# Not put in place unless sshd takes it together with all other settings: a
 	# file that it refuses would shut the door at its next start.
@@ -117,7 +123,8 @@ do_apply() {
 		rm -f "$root$drop" "$root$drop.pub"
 		changed=yes
 	fi
-	[ -z "$changed" ] || systemctl reload ssh.service
+	# Where a socket starts sshd, it may not run now.
+	[ -z "$changed" ] || systemctl try-reload-or-restart ssh.service
 	amiss=$(out_of_force <<<"$new")
 	[ -z "$amiss" ] || die "another file below /etc/ssh has its way before $settings, or sshd_config does not include it: $amiss"
 }
@@ -144,7 +151,7 @@ do_check() {
 do_undo() {
 	[ -e "$settings" ] || return 0
 	rm -f "$settings"
-	systemctl reload ssh.service
+	systemctl try-reload-or-restart ssh.service
 }
 
 dispatch "$@"

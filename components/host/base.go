@@ -18,6 +18,9 @@ var baseText string
 //go:embed base-packages.sh
 var basePackagesText string
 
+//go:embed base-admin.sh
+var baseAdminText string
+
 //go:embed base-ssh.sh
 var baseSSHText string
 
@@ -46,6 +49,7 @@ var base = Script{Name: "base", Text: baseText}
 // undone by itself.
 var baseParts = []Script{
 	{Name: "base-packages", Text: basePackagesText},
+	{Name: "base-admin", Text: baseAdminText},
 	{Name: "base-ssh", Text: baseSSHText},
 	{Name: "base-kernel", Text: baseKernelText},
 	{Name: "base-logs", Text: baseLogsText},
@@ -78,7 +82,7 @@ func (h *Host) prepare(ctx *pulumi.Context, name string, args *Args) error {
 	}
 	h.table = firewall.Digest(table)
 	archive := args.Toolbox.Archive() + archived(ToolboxDir+"/firewall.nft", table)
-	run := shellWords(append([]string{"bash", base.Path(), "apply"}, baseOptions(args)...))
+	run := shellWords(append([]string{"bash", base.Path(), "apply"}, h.baseOptions(args)...))
 	command, err := h.command(ctx, name+"-base", commandOf(rootLine(h.User, baseLimit)+" bash -c "+shellWords([]string{installLine(run)}), archive),
 		[]pulumi.ResourceOption{pulumi.Parent(h), pulumi.DependsOn([]pulumi.Resource{h.machine})})
 	if err != nil {
@@ -89,7 +93,7 @@ func (h *Host) prepare(ctx *pulumi.Context, name string, args *Args) error {
 }
 
 // baseOptions are the words after `base.sh apply`.
-func baseOptions(args *Args) []string {
+func (h *Host) baseOptions(args *Args) []string {
 	options := []string{"--undo", undo.Path(), "--firewall", firewallKeep.Path()}
 	for _, part := range baseParts {
 		options = append(options, "--part", part.Path())
@@ -99,13 +103,15 @@ func baseOptions(args *Args) []string {
 		"--bridge-mtu", fmt.Sprint(args.MTU),
 		"--maintenance", args.Upgrades.At,
 		"--reboot", map[bool]string{true: "yes", false: "no"}[args.Upgrades.Reboot],
-		"--admins", joinPrefixes(args.Admins))
+		"--admins", joinPrefixes(args.Admins),
+		"--login", h.User)
 	if args.EngineVersion != "" {
 		options = append(options, "--engine-version", args.EngineVersion)
 	}
 	if args.Droplet != nil {
-		// The key of the first connection; a machine that exists keeps all it has.
-		options = append(options, "--drop-host-key", "/etc/ssh/ssh_host_ecdsa_key")
+		// The key of the first connection, and who logs in, are ours; a machine
+		// that exists keeps all it has.
+		options = append(options, "--drop-host-key", "/etc/ssh/ssh_host_ecdsa_key", "--admin", AdminUser)
 	}
 	return options
 }

@@ -30,8 +30,10 @@ type Cloud struct {
 
 	cluster string
 	sshKey  pulumi.StringOutput
-	tag     pulumi.StringOutput
-	vpcs    map[string]pulumi.StringOutput
+	// publicKey may log in as AdminUser.
+	publicKey pulumi.StringOutput
+	tag       pulumi.StringOutput
+	vpcs      map[string]pulumi.StringOutput
 }
 
 // CloudArgs describe the shared part.
@@ -42,7 +44,7 @@ type CloudArgs struct {
 	Regions []string
 	// Range is cut into one network per region.
 	Range netip.Prefix
-	// PublicKey is the one that fresh droplets let in as root.
+	// PublicKey is the one that fresh droplets let in.
 	PublicKey pulumi.StringInput
 }
 
@@ -67,7 +69,7 @@ func NewCloud(ctx *pulumi.Context, name string, args *CloudArgs, opts ...pulumi.
 	if args.PublicKey == nil || args.Cluster == "" {
 		return nil, errors.New("cloud: need PublicKey and Cluster")
 	}
-	c := &Cloud{cluster: args.Cluster, vpcs: map[string]pulumi.StringOutput{}}
+	c := &Cloud{cluster: args.Cluster, publicKey: args.PublicKey.ToStringOutput(), vpcs: map[string]pulumi.StringOutput{}}
 	if err := ctx.RegisterComponentResourceV2(cloudToken, name, pulumi.Map{"cluster": pulumi.String(args.Cluster)}, c, opts...); err != nil {
 		return nil, err
 	}

@@ -2,8 +2,10 @@ package host
 
 import (
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi-digitalocean/sdk/v4/go/digitalocean"
@@ -15,6 +17,13 @@ import (
 
 //go:embed enroll.sh
 var enrollText string
+
+// AdminUser logs in to droplets: with keys only, and root by sudo. Nobody logs
+// in as root there.
+const AdminUser = "skep"
+
+// enrollLimit bounds the first contact: a boot, and cloud-init.
+const enrollLimit = 4 * time.Minute
 
 // DropletArgs describe a machine to make at DigitalOcean.
 type DropletArgs struct {
@@ -32,7 +41,7 @@ type DropletArgs struct {
 // that key is good for one connection: over it the host makes a key of its own
 // and tells its public half, to which everything else is pinned.
 func (h *Host) create(ctx *pulumi.Context, name string, args *DropletArgs) error {
-	h.User, h.Port = "root", 22
+	h.User, h.Port = AdminUser, 22
 	bootstrap := pulumix.ApplyErr(h.Seed, func(seed string) (keys.SSHKey, error) {
 		s, err := keys.ParseSeed(seed)
 		if err != nil {
@@ -40,12 +49,15 @@ func (h *Host) create(ctx *pulumi.Context, name string, args *DropletArgs) error
 		}
 		return s.BootstrapHostKey(h.Name)
 	})
-	userData := pulumi.ToSecret(pulumix.Cast[pulumi.StringOutput](pulumix.Apply(bootstrap, cloudConfig))).(pulumi.StringOutput)
+	userData := pulumi.ToSecret(pulumix.Cast[pulumi.StringOutput](
+		pulumix.Apply2Err(bootstrap, args.Cloud.publicKey, cloudConfig))).(pulumi.StringOutput)
 	droplet, err := digitalocean.NewDroplet(ctx, name, &digitalocean.DropletArgs{
-		Name:         pulumi.String(h.Name),
-		Region:       pulumi.String(args.Region),
-		Size:         pulumi.String(args.Size),
-		Image:        pulumi.String(args.Image),
+		Name:   pulumi.String(h.Name),
+		Region: pulumi.String(args.Region),
+		Size:   pulumi.String(args.Size),
+		Image:  pulumi.String(args.Image),
+		// root's key is of no use, but without one DigitalOcean sets a password
+		// for root and mails it.
 		SshKeys:      pulumi.StringArray{args.Cloud.sshKey},
 		VpcUuid:      args.Cloud.vpcs[args.Region],
 		Tags:         pulumi.StringArray{args.Cloud.tag},
@@ -72,14 +84,14 @@ func (h *Host) enroll(ctx *pulumi.Context, name string, bootstrapKey pulumi.Stri
 	connection.DialErrorLimit = pulumi.Int(-1) // the machine boots; the timeout below ends it
 	enroll, err := h.command(ctx, name+"-enroll", &remote.CommandArgs{
 		Connection: connection,
-		Create:     pulumi.String("timeout --kill-after=10 240 bash -s"),
+		Create:     pulumi.String(rootLine(h.User, enrollLimit) + " bash -s"),
 		Stdin:      pulumi.String(enrollText),
 	}, []pulumi.ResourceOption{
 		pulumi.Parent(h),
 		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "5m", Update: "5m"}), // a boot, and cloud-init
 		// Once the base has dropped the first key, this connection cannot be made
 		// again; only another machine (its address, or the trigger) is a reason.
-		pulumi.IgnoreChanges([]string{"create", "stdin", "connection.privateKey", "connection.hostKey"}),
+		pulumi.IgnoreChanges([]string{"create", "stdin", "connection.user", "connection.privateKey", "connection.hostKey"}),
 	})
 	if err != nil {
 		return err
@@ -97,14 +109,23 @@ func enrolledKey(stdout string) (string, error) {
 	return line, nil
 }
 
-// cloudConfig is the user data: cloud-init installs exactly the given SSH host
-// key and makes no other (cloud-init, module cc_ssh).
-func cloudConfig(key keys.SSHKey) string {
-	var b strings.Builder
-	b.WriteString("#cloud-config\nssh_pwauth: false\nssh_deletekeys: true\nssh_genkeytypes: []\nssh_keys:\n  ecdsa_private: |\n")
-	for line := range strings.Lines(key.Private) {
-		b.WriteString("    " + line)
+// cloudConfig is the user data, JSON below its first line, which is YAML too.
+// cloud-init makes the admin's account and installs exactly the given SSH host
+// key (modules cc_users_groups and cc_ssh); the users of the image it leaves out.
+func cloudConfig(hostKey keys.SSHKey, adminKey string) (string, error) {
+	text, err := json.MarshalIndent(map[string]any{
+		"disable_root": true,
+		"ssh_pwauth":   false,
+		"users": []map[string]any{{
+			"name": AdminUser, "gecos": "Skep", "shell": "/bin/bash", "lock_passwd": true,
+			"sudo": "ALL=(ALL) NOPASSWD:ALL", "ssh_authorized_keys": []string{adminKey},
+		}},
+		"ssh_deletekeys":  true,
+		"ssh_genkeytypes": []string{},
+		"ssh_keys":        map[string]string{"ecdsa_private": hostKey.Private, "ecdsa_public": hostKey.Public},
+	}, "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("write user data: %w", err)
 	}
-	fmt.Fprintf(&b, "  ecdsa_public: %s\n", key.Public)
-	return b.String()
+	return "#cloud-config\n" + string(text) + "\n", nil
 }

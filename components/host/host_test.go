@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"skep/internal/keys"
 )
 
@@ -65,8 +67,9 @@ func TestBaseOptions(t *testing.T) {
 		Docker: netip.MustParsePrefix("10.92.0.0/16"), MTU: 1420, Upgrades: Upgrades{At: "02:20", Reboot: true},
 		Admins: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
 	}
-	line := strings.Join(baseOptions(args), " ")
-	for _, want := range []string{"--docker-pool 10.92.0.0/16", "--bridge-mtu 1420", "--maintenance 02:20", "--reboot yes", "--admins 192.0.2.0/24,2001:db8::/32"} {
+	h := &Host{User: "keeper"}
+	line := strings.Join(h.baseOptions(args), " ")
+	for _, want := range []string{"--docker-pool 10.92.0.0/16", "--bridge-mtu 1420", "--maintenance 02:20", "--reboot yes", "--admins 192.0.2.0/24,2001:db8::/32", "--login keeper"} {
 		if !strings.Contains(line, want) {
 			t.Errorf("options lack %q: %s", want, line)
 		}
@@ -79,13 +82,13 @@ func TestBaseOptions(t *testing.T) {
 		}
 		at = next
 	}
-	// The host keys of a machine that exists are its owner's.
-	if strings.Contains(line, "--drop-host-key") || strings.Contains(line, "--engine-version") {
+	// The host keys and accounts of a machine that exists are its owner's.
+	if strings.Contains(line, "--drop-host-key") || strings.Contains(line, "--admin ") || strings.Contains(line, "--engine-version") {
 		t.Errorf("options that nobody asked for: %s", line)
 	}
 	args.Droplet, args.EngineVersion, args.Upgrades.Reboot = &DropletArgs{}, "28.3", false
-	line = strings.Join(baseOptions(args), " ")
-	for _, want := range []string{"--drop-host-key /etc/ssh/ssh_host_ecdsa_key", "--engine-version 28.3", "--reboot no"} {
+	line = strings.Join(h.baseOptions(args), " ")
+	for _, want := range []string{"--drop-host-key /etc/ssh/ssh_host_ecdsa_key", "--admin skep", "--engine-version 28.3", "--reboot no"} {
 		if !strings.Contains(line, want) {
 			t.Errorf("options lack %q: %s", want, line)
 		}
@@ -110,14 +113,38 @@ func TestVPCRangesOfRegionsAreApart(t *testing.T) {
 	}
 }
 
-func TestCloudConfigHoldsTheKeyIntact(t *testing.T) {
+func TestCloudConfig(t *testing.T) {
 	key, err := keys.Seed(strings.Repeat("x", keys.SeedLen)).BootstrapHostKey("a")
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := cloudConfig(key)
-	if !strings.HasPrefix(text, "#cloud-config\n") || !strings.Contains(strings.ReplaceAll(text, "\n    ", "\n"), key.Private) {
-		t.Errorf("user data is not what cloud-init reads:\n%s", text)
+	text, err := cloudConfig(key, "ssh-ed25519 AAAA")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		DisableRoot bool `yaml:"disable_root"`
+		Passwords   bool `yaml:"ssh_pwauth"`
+		Users       []struct {
+			Name, Sudo, Shell string
+			LockPasswd        bool     `yaml:"lock_passwd"`
+			Keys              []string `yaml:"ssh_authorized_keys"`
+		}
+		Kinds    []string          `yaml:"ssh_genkeytypes"`
+		HostKeys map[string]string `yaml:"ssh_keys"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &got); err != nil || !strings.HasPrefix(text, "#cloud-config\n") {
+		t.Fatalf("user data is not what cloud-init reads (%v):\n%s", err, text)
+	}
+	if got.HostKeys["ecdsa_private"] != key.Private || got.HostKeys["ecdsa_public"] != key.Public || len(got.Kinds) > 0 {
+		t.Errorf("the host key does not arrive intact and alone: %q", got.HostKeys)
+	}
+	if !got.DisableRoot || got.Passwords || len(got.Users) != 1 {
+		t.Fatalf("others than one admin may log in: %+v", got)
+	}
+	admin := got.Users[0]
+	if admin.Name != AdminUser || !admin.LockPasswd || admin.Shell != "/bin/bash" || len(admin.Keys) != 1 || admin.Keys[0] != "ssh-ed25519 AAAA" {
+		t.Errorf("the admin is %+v", admin)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // baseParts are the base's scripts in their order.
-var baseParts = []string{"base-packages", "base-ssh", "base-kernel", "base-logs", "base-time", "base-engine", "base-prune", "base-upgrades"}
+var baseParts = []string{"base-packages", "base-admin", "base-ssh", "base-kernel", "base-logs", "base-time", "base-engine", "base-prune", "base-upgrades"}
 
 // TestBase brings up one host that is made and has a machine beside it that
 // exists, audits what the base has made of the one, tampers with it and repairs
@@ -34,7 +34,7 @@ func TestBase(t *testing.T) {
 		name string
 		run  func(*checkout)
 	}{
-		{"up", testBaseUp}, {"every check is green", testBaseChecks}, {"settings are live", testBaseLive},
+		{"up", testBaseUp}, {"every check is green", testBaseChecks}, {"settings are live", testBaseLive}, {"root stays out", testBaseRoot},
 		{"ssh-audit finds nothing", testBaseAudit}, {"drift is found and repaired", testBaseDrift},
 		{"a pinned engine is held", testBasePin},
 		{"undo leaves nothing", func(c *checkout) { testBaseUndo(c, before) }},
@@ -49,7 +49,7 @@ func TestBase(t *testing.T) {
 }
 
 // footprint is a line of shell that prints what the base may change on a host.
-const footprint = `cd / && find etc/ssh etc/sysctl.d etc/modprobe.d etc/systemd etc/apt etc/docker usr/local var/lib/systemd/timers etc/skep \
+const footprint = `cd / && find etc/ssh etc/sudoers.d etc/sysctl.d etc/modprobe.d etc/systemd etc/apt etc/docker usr/local var/lib/systemd/timers etc/skep \
 	\( -type f -o -type l \) 2>/dev/null | grep -v /timers.target.wants/apt- | sort | while read -r f; do echo "$f $(cat "$f" 2>/dev/null | sha256sum | cut -c1-12)"; done
 	sysctl kernel.kptr_restrict net.ipv4.conf.all.send_redirects net.ipv4.ip_nonlocal_bind
 	sshd -T | sort; docker network inspect bridge --format "{{.Options}}"; docker network ls --format "{{.Name}}" | sort`
@@ -63,9 +63,9 @@ func testBaseUp(c *checkout) {
 }
 
 // operator is a line that runs a command on a host as an operator does, with a
-// key of their own in an agent.
+// key of their own in an agent, and as root.
 func operator(host, command string) string {
-	return inStack("lab", "ssh-agent bash -c "+quoted(fmt.Sprintf("ssh-add -q key && scripts/ssh %s %s", host, quoted(command))))
+	return inStack("lab", "ssh-agent bash -c "+quoted(fmt.Sprintf("ssh-add -q key && scripts/ssh %s %s", host, quoted("sudo "+command))))
 }
 
 func testBaseChecks(c *checkout) {
@@ -103,6 +103,42 @@ func testBaseLive(c *checkout) {
 			c.t.Errorf("%s has host keys %q, want %q: those of a machine that exists are its owner's", host, keys, want)
 		}
 	}
+}
+
+// testBaseRoot: a droplet lets in its admin and nobody else, a machine whose
+// config says root lets in root, and the preview tells so.
+func testBaseRoot(c *checkout) {
+	for host, want := range map[string]string{"node-1": "no", "board-1": "without-password"} {
+		if got := c.on(host, "sshd -T | sed -n 's/^permitrootlogin //p'"); got != want {
+			c.t.Errorf("%s: PermitRootLogin is %s, want %s", host, got, want)
+		}
+	}
+	node := hostOutputs(c, "lab")["node-1"]
+	if node.User != "skep" {
+		c.t.Errorf("the output names %q as node-1's user", node.User)
+	}
+	for _, user := range []string{"root", "debian", "nobody"} {
+		out, err := c.try(knockSSH(user, node.PublicAddress, "-i key"))
+		if err == nil || !strings.Contains(out, "Permission denied (publickey)") {
+			c.t.Errorf("%s is let in to node-1, or told more than a stranger is (%v): %s", user, err, out)
+		}
+	}
+	if out, err := c.try(knockSSH("skep", node.PublicAddress, "-o PreferredAuthentications=password,keyboard-interactive")); err == nil || !strings.Contains(out, "Permission denied (publickey)") {
+		c.t.Errorf("node-1 asks for a password (%v): %s", err, out)
+	}
+	got := c.on("node-1", `for user in root skep; do passwd -S $user | cut -d" " -f2; done; getent passwd skep | cut -d: -f7; stat -c "%a %U" /etc/sudoers.d/60-skep
+		visudo -c >/dev/null && echo sound; awk -F: '$2 !~ /^[!*]/ { print "password: " $1 }' /etc/shadow; id -nG skep`)
+	if want := "L\nL\n/bin/bash\n440 root\nsound\nskep"; got != want {
+		c.t.Errorf("node-1's accounts are %q, want %q", got, want)
+	}
+	if out := c.pulumi("lab", "pulumi preview --expect-no-changes"); !strings.Contains(out, "logs in to board-1 as root") || !strings.Contains(out, "user: skep") {
+		c.t.Errorf("preview does not tell that root's login is open on board-1:\n%s", tail(out))
+	}
+}
+
+// knockSSH is a line that tries to log in.
+func knockSSH(user, address, how string) string {
+	return fmt.Sprintf("ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o IdentitiesOnly=yes %s %s@%s true", how, user, address)
 }
 
 // testBaseAudit audits from a machine of its own, since the auditor has to know

@@ -96,6 +96,13 @@ func testHomeUp(c *checkout, boards []machine) {
 	if out := c.on("board-1", "grep -c Endpoint /etc/skep/mesh/wg0.conf; ping -c1 -W2 10.90.0.3 >/dev/null && wg show wg0 endpoints"); !strings.HasPrefix(out, "1\n") || !strings.Contains(out, boards[2].Address) {
 		c.t.Errorf("board-1 was told where board-3 is, or was not dialled by it: %s", out)
 	}
+	// root's login stays only where Skep itself comes in as root.
+	for _, b := range boards {
+		want := map[string]string{"root": "without-password", "keeper": "no"}[b.User]
+		if got := c.on(b.Name, "sshd -T | sed -n 's/^permitrootlogin //p'"); got != want {
+			c.t.Errorf("%s, reached as %s: PermitRootLogin is %s, want %s", b.Name, b.User, got, want)
+		}
+	}
 	if plugins := c.run("ls .skep/home/plugins"); strings.Contains(plugins, "cloudflare") || strings.Contains(plugins, "digitalocean") {
 		c.t.Errorf("a cloud plugin has come: %s", plugins)
 	}

@@ -264,7 +264,7 @@ func testCanaries(c *checkout) {
 
 func testScripts(c *checkout) {
 	table := c.pulumi("lab", "scripts/outputs")
-	for _, want := range []string{"node-1", "10.90.0.1", "http://whoami.skep.test"} {
+	for _, want := range []string{"node-1", "skep@", "10.90.0.1", "http://whoami.skep.test"} {
 		if !strings.Contains(table, want) {
 			c.t.Errorf("scripts/outputs lacks %q:\n%s", want, table)
 		}
@@ -276,6 +276,12 @@ func testScripts(c *checkout) {
 	}
 	var inventory map[string]json.RawMessage
 	c.data("lab", "scripts/inventory --list", &inventory)
+	if !strings.Contains(string(inventory["_meta"]), `"ansible_user":"skep"`) && !strings.Contains(string(inventory["_meta"]), `"ansible_user": "skep"`) {
+		c.t.Errorf("scripts/inventory names another user: %s", inventory["_meta"])
+	}
+	if got := c.ssh("lab", "node-1", "id -un; sudo docker node ls --format {{.Hostname}} | sort | xargs"); got != "skep\nnode-1 node-2 node-3" {
+		c.t.Errorf("scripts/ssh: %q", got)
+	}
 	if !strings.Contains(string(inventory["managers"]), "node-2") {
 		c.t.Errorf("scripts/inventory: managers = %s", inventory["managers"])
 	}
