@@ -1,4 +1,4 @@
-// Package hostimage builds the image that lab machines boot: Debian 13 with
+// Package hostimage builds the images that lab machines boot: Debian with
 // systemd, sshd, cloud-init and Docker, as a cloud's own image would be. The
 // tree in files/ is laid out as the host's file system.
 package hostimage
@@ -24,8 +24,6 @@ import (
 // Label marks the image in an engine.
 const Label = "skep.lab.image"
 
-const suite = "trixie"
-
 // packages are what a fresh droplet has and what a swarm host needs: the lab
 // should not spend its time installing the same again on every host.
 var packages = []string{
@@ -44,18 +42,33 @@ var excluded = []string{
 //go:embed all:files customize
 var sources embed.FS
 
-// Name returns the engine's name of the image. It changes with whatever the
-// image is made from.
-func Name() string { return "skep-lab-host:" + digest() }
+// Name is the engine's name of the usual image, Cached its file; Build makes it,
+// Import loads it.
+func Name() string { return usual.Name() }
 
-// Cached returns where the image is kept as a file between labs.
-func Cached(cache string) string {
-	return filepath.Join(cache, "lab", "host-"+digest()+".tar")
+// Cached: see Name.
+func Cached(cache string) string { return usual.Cached(cache) }
+
+// Build: see Name.
+func Build(ctx context.Context, cache string) error { return usual.Build(ctx, cache) }
+
+// Import: see Name.
+func Import(ctx context.Context, docker engine.Docker, cache string) error {
+	return usual.Import(ctx, docker, cache)
 }
 
-func digest() string {
+// Name returns the engine's name of the image. It changes with whatever the
+// image is made from.
+func (i Image) Name() string { return "skep-lab-host:" + i.digest() }
+
+// Cached returns where the image is kept as a file between labs.
+func (i Image) Cached(cache string) string {
+	return filepath.Join(cache, "lab", "host-"+i.digest()+".tar")
+}
+
+func (i Image) digest() string {
 	h := sha256.New()
-	_, _ = fmt.Fprintln(h, suite, packages, excluded)
+	_, _ = fmt.Fprintln(h, i.suite, i.packages(), excluded)
 	err := fs.WalkDir(sources, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -72,8 +85,8 @@ func digest() string {
 }
 
 // Build makes the image file unless it is there already.
-func Build(ctx context.Context, cache string) error {
-	target := Cached(cache)
+func (i Image) Build(ctx context.Context, cache string) error {
+	target := i.Cached(cache)
 	unlock, err := instance.Lock(target + ".lock")
 	if err != nil {
 		return fmt.Errorf("build host image: %w", err)
@@ -93,7 +106,7 @@ func Build(ctx context.Context, cache string) error {
 	if err := unpack(work); err != nil {
 		return fmt.Errorf("build host image: %w", err)
 	}
-	if err := bootstrap(ctx, work); err != nil {
+	if err := i.bootstrap(ctx, work); err != nil {
 		return err
 	}
 	if err := os.Rename(filepath.Join(work, "root.tar"), target); err != nil {
@@ -123,10 +136,10 @@ func prune(dir string, now time.Time) error {
 	return nil
 }
 
-func bootstrap(ctx context.Context, work string) error {
+func (i Image) bootstrap(ctx context.Context, work string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "mmdebstrap", bootstrapArgs(work, machineMirrors(), machineProxies(ctx))...)
+	cmd := exec.CommandContext(ctx, "mmdebstrap", i.bootstrapArgs(work, i.machineMirrors(), machineProxies(ctx))...)
 	// On an interrupt it removes its own temporary tree.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 20 * time.Second
@@ -140,8 +153,8 @@ func bootstrap(ctx context.Context, work string) error {
 	return nil
 }
 
-func bootstrapArgs(work string, mirrors []string, aptOptions []string) []string {
-	args := []string{"--variant=minbase", "--include=" + strings.Join(packages, ",")}
+func (i Image) bootstrapArgs(work string, mirrors []string, aptOptions []string) []string {
+	args := []string{"--variant=minbase", "--include=" + strings.Join(i.packages(), ",")}
 	for _, pattern := range excluded {
 		args = append(args, "--dpkgopt=path-exclude="+pattern)
 	}
@@ -152,7 +165,7 @@ func bootstrapArgs(work string, mirrors []string, aptOptions []string) []string 
 	args = append(args,
 		"--customize-hook=sync-in "+filepath.Join(work, "files")+" /",
 		"--customize-hook="+filepath.Join(work, "customize"),
-		suite, filepath.Join(work, "root.tar"))
+		i.suite, filepath.Join(work, "root.tar"))
 	return append(args, mirrors...)
 }
 
@@ -180,14 +193,14 @@ func unpack(dir string) error {
 }
 
 // Import gives the engine the image under Name.
-func Import(ctx context.Context, docker engine.Docker, cache string) error {
+func (i Image) Import(ctx context.Context, docker engine.Docker, cache string) error {
 	now := time.Now()
-	if err := os.Chtimes(Cached(cache), now, now); err != nil {
+	if err := os.Chtimes(i.Cached(cache), now, now); err != nil {
 		return fmt.Errorf("load host image: %w", err)
 	}
 	return docker.Run(ctx, "import",
 		"--change", `CMD ["/usr/lib/skep-lab/init"]`,
 		"--change", "ENV container=docker",
 		"--change", "LABEL "+Label+"=host",
-		Cached(cache), Name())
+		i.Cached(cache), i.Name())
 }

@@ -43,15 +43,15 @@ deb http://security.example/debian-security bookworm-security main
 		"deb http://mirror.example/debian trixie-updates main",
 		"deb http://mirror.example/debian-security trixie-security main",
 	}
-	if diff := cmp.Diff(want, mirrorLines(stanzaArchives(stanzas))); diff != "" {
+	if diff := cmp.Diff(want, usual.mirrorLines(stanzaArchives(stanzas))); diff != "" {
 		t.Errorf("stanzas (-want +got)\n%s", diff)
 	}
 	want[2] = "deb http://security.example/debian-security trixie-security main"
-	if diff := cmp.Diff(want, mirrorLines(oneLineArchives(lines))); diff != "" {
+	if diff := cmp.Diff(want, usual.mirrorLines(oneLineArchives(lines))); diff != "" {
 		t.Errorf("lines (-want +got)\n%s", diff)
 	}
 	const ubuntu = "deb http://archive.example/ubuntu noble main\n"
-	if got := mirrorLines(oneLineArchives(ubuntu)); got != nil {
+	if got := usual.mirrorLines(oneLineArchives(ubuntu)); got != nil {
 		t.Errorf("on another distribution: %q", got)
 	}
 }
@@ -74,7 +74,7 @@ Acquire::http::Timeout "30";
 }
 
 func TestBootstrapArgs(t *testing.T) {
-	got := bootstrapArgs("/w", []string{"deb http://m/debian trixie main"}, []string{`Acquire::http::Proxy "p";`})
+	got := usual.bootstrapArgs("/w", []string{"deb http://m/debian trixie main"}, []string{`Acquire::http::Proxy "p";`})
 	want := []string{
 		`--aptopt=Acquire::http::Proxy "p";`,
 		"--customize-hook=sync-in /w/files /", "--customize-hook=/w/customize",
@@ -85,6 +85,27 @@ func TestBootstrapArgs(t *testing.T) {
 	}
 	if got[0] != "--variant=minbase" || !strings.Contains(got[1], ",docker.io,") {
 		t.Errorf("begin of arguments: %q", got[:2])
+	}
+}
+
+func TestImageOfSlug(t *testing.T) {
+	names := map[string]string{}
+	for slug, suite := range map[string]string{"": "trixie", "debian-13-x64": "trixie", "debian-12-x64": "bookworm", "debian-12-arm64": "bookworm"} {
+		image, err := For(slug)
+		if err != nil || image.suite != suite {
+			t.Errorf("For(%q) = %q, %v, want %q", slug, image.suite, err, suite)
+		}
+		names[suite] = image.Name()
+	}
+	if names["trixie"] == names["bookworm"] {
+		t.Error("two releases share an image")
+	}
+	if _, err := For("ubuntu-24-04-x64"); err == nil {
+		t.Error("a release that the lab has not got boots as another")
+	}
+	old, _ := For("debian-12-x64")
+	if args := strings.Join(old.bootstrapArgs("/w", nil, nil), " "); strings.Contains(args, "docker-cli") || !strings.Contains(args, " bookworm ") {
+		t.Errorf("arguments for Debian 12: %s", args)
 	}
 }
 

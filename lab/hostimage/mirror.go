@@ -15,7 +15,7 @@ import (
 // machineMirrors returns the sources that mmdebstrap should use: the Debian
 // mirrors of this machine with the image's own suites. On another
 // distribution it is empty, which leaves the choice to mmdebstrap.
-func machineMirrors() []string {
+func (i Image) machineMirrors() []string {
 	var archives []archive
 	lists, _ := filepath.Glob("/etc/apt/sources.list.d/*.list")
 	for _, path := range append(lists, "/etc/apt/sources.list") {
@@ -29,7 +29,7 @@ func machineMirrors() []string {
 			archives = append(archives, stanzaArchives(string(text))...)
 		}
 	}
-	return mirrorLines(archives)
+	return i.mirrorLines(archives)
 }
 
 // archive is one place that apt gets packages from.
@@ -40,7 +40,7 @@ type archive struct {
 
 // mirrorLines finds Debian's main archive and its security archive among
 // others and returns source lines for the image's suite.
-func mirrorLines(archives []archive) []string {
+func (i Image) mirrorLines(archives []archive) []string {
 	var main, security string
 	for _, a := range archives {
 		path := strings.TrimRight(a.uri, "/")
@@ -56,11 +56,11 @@ func mirrorLines(archives []archive) []string {
 		return nil
 	}
 	lines := []string{
-		fmt.Sprintf("deb %s %s main", main, suite),
-		fmt.Sprintf("deb %s %s-updates main", main, suite),
+		fmt.Sprintf("deb %s %s main", main, i.suite),
+		fmt.Sprintf("deb %s %s-updates main", main, i.suite),
 	}
 	if security != "" {
-		lines = append(lines, fmt.Sprintf("deb %s %s-security main", security, suite))
+		lines = append(lines, fmt.Sprintf("deb %s %s-security main", security, i.suite))
 	}
 	return lines
 }

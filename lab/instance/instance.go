@@ -46,8 +46,11 @@ type Instance struct {
 	// Domain is the zone that the lab's DNS server is authoritative for from
 	// the start.
 	Domain string `json:"domain"`
-	// HostImage is the engine's name of the image that machines boot.
+	// HostImage is the engine's name of the image that machines boot which ask
+	// for no other.
 	HostImage string `json:"hostImage"`
+	// Cache is where built images are kept for all labs.
+	Cache string `json:"cache"`
 }
 
 // Find returns the lab whose directory is the nearest parent of from that

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"skep/lab/engine"
+	"skep/lab/hostimage"
 	"skep/lab/instance"
 )
 
@@ -34,9 +35,13 @@ func (l *Lab) Create(ctx context.Context, s Spec) (Machine, error) {
 	if !hostName.MatchString(s.Name) {
 		return Machine{}, fmt.Errorf("create machine: name %q is no host name", s.Name)
 	}
+	image, err := l.image(ctx, s.Image)
+	if err != nil {
+		return Machine{}, fmt.Errorf("create machine %q: %w", s.Name, err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	m, err := l.reserve(ctx, s)
+	m, err := l.reserve(ctx, s, image)
 	if err != nil {
 		return Machine{}, fmt.Errorf("create machine %q: %w", s.Name, err)
 	}
@@ -52,8 +57,18 @@ func (l *Lab) Create(ctx context.Context, s Spec) (Machine, error) {
 
 var hostName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$`)
 
+// image is the engine's name of the image that a slug stands for. All but the
+// usual one are built when the first machine asks for them.
+func (l *Lab) image(ctx context.Context, slug string) (string, error) {
+	image, err := hostimage.For(slug)
+	if err != nil || image.Usual() {
+		return l.instance.HostImage, err
+	}
+	return image.Name(), image.Ensure(ctx, l.docker, l.instance.Cache)
+}
+
 // reserve makes the container, which is what makes its addresses taken.
-func (l *Lab) reserve(ctx context.Context, s Spec) (Machine, error) {
+func (l *Lab) reserve(ctx context.Context, s Spec, image string) (Machine, error) {
 	unlock, err := instance.Lock(filepath.Join(l.instance.Dir, "machines.lock"))
 	if err != nil {
 		return Machine{}, err
@@ -79,7 +94,7 @@ func (l *Lab) reserve(ctx context.Context, s Spec) (Machine, error) {
 	if err != nil {
 		return Machine{}, err
 	}
-	args, err := l.createArgs(m, grant, legacyControlGroups())
+	args, err := l.createArgs(m, image, grant, legacyControlGroups())
 	if err != nil {
 		return Machine{}, err
 	}
@@ -121,7 +136,7 @@ func freeHost(all []Machine) (int, error) {
 }
 
 // createArgs is the docker command that makes the machine's container.
-func (l *Lab) createArgs(m Machine, grant []string, legacy bool) ([]string, error) {
+func (l *Lab) createArgs(m Machine, image string, grant []string, legacy bool) ([]string, error) {
 	spec, err := json.Marshal(m.Spec)
 	if err != nil {
 		return nil, err
@@ -153,7 +168,7 @@ func (l *Lab) createArgs(m Machine, grant []string, legacy bool) ([]string, erro
 		// systemd 257 refuses version 1 of control groups without it.
 		args = append(args, "--env", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
 	}
-	return append(append(args, grant...), i.HostImage), nil
+	return append(append(args, grant...), image), nil
 }
 
 var sizeMemory = regexp.MustCompile(`(?:^|-)(\d+)(gb|mb)(?:-|$)`)

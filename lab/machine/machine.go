@@ -33,9 +33,9 @@ const (
 type Spec struct {
 	// Name is the host name. It need not be unique, as in the real cloud.
 	Name string `json:"name"`
-	// Image and Region are remembered and told, nothing else: every machine
-	// boots the lab's host image.
-	Image  string `json:"image"`
+	// Image is a slug such as debian-13-x64: which Debian the machine boots.
+	Image string `json:"image"`
+	// Region is remembered and told, nothing else.
 	Region string `json:"region"`
 	// Size is a slug such as s-1vcpu-2gb; its memory becomes the machine's limit.
 	Size string `json:"size"`

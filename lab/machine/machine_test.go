@@ -21,7 +21,7 @@ import (
 func newLab(t *testing.T) *Lab {
 	t.Helper()
 	return Open(&instance.Instance{
-		ID: "0a0b0c0d", Dir: t.TempDir(), Network: "net", PrivateNetwork: "net-private", HostImage: "host:1",
+		ID: "0a0b0c0d", Dir: t.TempDir(), Network: "net", PrivateNetwork: "net-private",
 		Subnet: netip.MustParsePrefix("10.77.3.0/24"), PrivateSubnet: netip.MustParsePrefix("10.78.3.0/24"),
 	})
 }
@@ -37,7 +37,7 @@ var node = Machine{
 }
 
 func TestCreateArgs(t *testing.T) {
-	got, err := newLab(t).createArgs(node, []string{"--cap-add", "ALL"}, true)
+	got, err := newLab(t).createArgs(node, "host:1", []string{"--cap-add", "ALL"}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestCreateArgs(t *testing.T) {
 }
 
 func TestLabelsAreTheMemory(t *testing.T) {
-	args, err := newLab(t).createArgs(node, nil, false)
+	args, err := newLab(t).createArgs(node, "host:1", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

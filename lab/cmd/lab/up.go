@@ -90,7 +90,7 @@ func (s *session) describe(context.Context) error {
 	i, err := instance.Load(s.dir)
 	if err == nil {
 		s.instance = i
-		s.instance.HostImage = hostimage.Name()
+		s.instance.HostImage, s.instance.Cache = hostimage.Name(), s.cache
 		return nil
 	}
 	if !errors.Is(err, instance.ErrNoLab) {
@@ -105,6 +105,7 @@ func (s *session) describe(context.Context) error {
 		PrivateNetwork: "skep-" + id + "-private",
 		Domain:         domain,
 		HostImage:      hostimage.Name(),
+		Cache:          s.cache,
 	}
 	return nil
 }
