@@ -1,6 +1,6 @@
 # Every target is a script with a readable name; this file only lists them.
 .DEFAULT_GOAL := help
-.PHONY: help tools lab lab-down lab-reset test check test-lab bench fuzz
+.PHONY: help tools lab lab-down lab-reset test check test-lab test-slow bench fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ check: ## the fast part: format, vet, lint, shellcheck, tidy, unit tests
 
 test-lab: ## the lab end to end only
 	@scripts/test-lab
+
+test-slow: ## what is too slow for every run: audits
+	@scripts/test-slow
 
 bench: ## print figures of the running lab: seconds, requests, bytes, resources
 	@scripts/bench

@@ -27,6 +27,7 @@ text() {
 		  "live-restore": false,
 		  "userland-proxy": false,
 		  "no-new-privileges": true,
+		  "default-ulimits": {"core": {"Name": "core", "Soft": 0, "Hard": 0}},
 		  "log-level": "info",
 		  "log-driver": "json-file",
 		  "log-opts": {"max-size": "10m", "max-file": "3"},

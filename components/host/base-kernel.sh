@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Sets the kernel: closes what a host of containers does not use, and opens what
 # the mesh and the swarm need. A setting that this kernel lacks is passed over.
+# Nothing dumps core: a dump holds what the program had in memory, keys included.
 # shellcheck source-path=SCRIPTDIR source=prelude.sh
 . "${0%/*}/prelude.sh"
 
 settings=$root/etc/sysctl.d/60-skep.conf
 modules=$root/etc/modprobe.d/60-skep.conf
+limits=$root/etc/security/limits.d/60-skep.conf
+dumps=$root/etc/systemd/coredump.conf.d/60-skep.conf
 before=$root/etc/skep/before-sysctl
 
 # text: net.ipv4.ip_forward is not here, since Docker drops forwarded packets by
@@ -32,6 +35,9 @@ text() {
 		net.ipv6.conf.default.accept_redirects = 0
 		net.ipv6.conf.all.accept_source_route = 0
 		net.ipv6.conf.default.accept_source_route = 0
+		# Packets whose addresses cannot be; the kernel bounds how many it tells.
+		net.ipv4.conf.all.log_martians = 1
+		net.ipv4.conf.default.log_martians = 1
 		net.ipv4.icmp_echo_ignore_broadcasts = 1
 		net.ipv4.icmp_ignore_bogus_error_responses = 1
 		net.ipv4.tcp_syncookies = 1
@@ -64,6 +70,12 @@ modules_text() {
 	printf 'install %s /bin/false\n' dccp sctp rds tipc
 }
 
+# Of containers, the engine's settings do the same (base-engine.sh).
+limits_text() { printf '# Made by Skep.\n* hard core 0\nroot hard core 0\n'; }
+
+# For machines that have systemd-coredump, which takes dumps whatever the limit.
+dumps_text() { printf '# Made by Skep.\n[Coredump]\nStorage=none\nProcessSizeMax=0\n'; }
+
 # settings_here prints "KEY VALUE" for each setting that this kernel has.
 settings_here() {
 	local key value
@@ -87,6 +99,8 @@ do_apply() {
 	fi
 	text | install_file 644 "$settings" >/dev/null
 	modules_text | install_file 644 "$modules" >/dev/null
+	limits_text | install_file 644 "$limits" >/dev/null
+	dumps_text | install_file 644 "$dumps" >/dev/null
 	# A host that is a container may not set all that it can see.
 	sysctl -e -q -p "$settings" || log "this kernel keeps some settings to itself; check names them"
 }
@@ -95,13 +109,15 @@ do_check() {
 	local key value
 	same_file "$settings" < <(text)
 	same_file "$modules" < <(modules_text)
+	same_file "$limits" < <(limits_text)
+	same_file "$dumps" < <(dumps_text)
 	while read -r key value; do
 		[ "$(now "$key")" = "$value" ] || fault "$key is $(now "$key"), not $value"
 	done < <(settings_here)
 }
 
 do_undo() {
-	rm -f "$settings" "$modules"
+	rm -f "$settings" "$modules" "$limits" "$dumps"
 	[ -e "$before" ] || return 0
 	sysctl -e -q -p "$before" || log "some settings are as before only after a reboot"
 	rm -f "$before"

@@ -2,7 +2,7 @@
 # Lets in SSH with keys and modern algorithms only. What this sshd does not know
 # is left out, found by asking it. Options: --admins RANGES (with commas),
 # --login NAME (who Skep logs in as; root is shut out where it is another),
-# --drop-host-key PATH.
+# --admin NAME (who alone may log in), --drop-host-key PATH.
 # shellcheck source-path=SCRIPTDIR source=prelude.sh
 . "${0%/*}/prelude.sh"
 
@@ -57,8 +57,8 @@ wanted() {
 		LogLevel VERBOSE
 		UseDNS no
 		TCPKeepAlive no
-		ClientAliveInterval 30
-		ClientAliveCountMax 4
+		ClientAliveInterval 60
+		ClientAliveCountMax 2
 		LoginGraceTime 30
 		MaxStartups 64:30:128
 	END
@@ -79,7 +79,7 @@ exempt_from() {
 # text prints the settings that this sshd knows: it lists all its keywords when
 # asked for what it would do without any settings.
 text() {
-	local keywords line keyword exempt root_login=no
+	local keywords line keyword exempt admin root_login=no
 	[ "$(option login "$@")" != root ] || root_login=prohibit-password
 	exempt=$(exempt_from "$(option admins "$@")")
 	keywords=$(sshd -T -f /dev/null | cut -d' ' -f1) || die "sshd does not tell which settings it knows"
@@ -88,6 +88,9 @@ text() {
 		keyword=${line%% *}
 		if grep -qxF -- "${keyword,,}" <<<"$keywords"; then printf '%s\n' "$line"; fi
 	done < <(wanted)
+	# Every sshd knows it, and none lists it while it is not set.
+	admin=$(option admin "$@")
+	if [ -n "$admin" ]; then printf 'AllowUsers %s\n' "$admin"; fi
 }
 
 # out_of_force prints a line for each of the settings on stdin that is not what

@@ -104,7 +104,9 @@ func (h *Host) baseOptions(args *Args) []string {
 		"--maintenance", args.Upgrades.At,
 		"--reboot", map[bool]string{true: "yes", false: "no"}[args.Upgrades.Reboot],
 		"--admins", joinPrefixes(args.Admins),
-		"--login", h.User)
+		"--login", h.User,
+		"--ssh-port", fmt.Sprint(h.Port),
+		"--mesh-port", fmt.Sprint(args.Firewall.MeshPort))
 	if args.EngineVersion != "" {
 		options = append(options, "--engine-version", args.EngineVersion)
 	}

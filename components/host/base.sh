@@ -63,9 +63,44 @@ supported() {
 	esac
 }
 
+# vacant refuses, before anything changes, a machine where somebody else has what
+# Skep is about to make. Only before the first apply: later all of it is Skep's.
+vacant() {
+	local port use
+	[ ! -e "$settings" ] || return 0
+	if command -v docker >/dev/null && [ "$(docker info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null)" = active ]; then
+		die "this machine is in a swarm already, which is not Skep's: take it out (docker swarm leave), then run pulumi up again"
+	fi
+	command -v ss >/dev/null || return 0
+	if ip link show wg0 >/dev/null 2>&1; then
+		die "this machine has a device wg0 already, which is not Skep's: give that one another name"
+	fi
+	port=$(option ssh-port "$@")
+	[ -z "$port" ] || listeners tcp "$port" | grep -q . ||
+		die "nothing here listens on TCP port $port, by which config says that SSH comes in (is it forwarded from elsewhere?): the firewall would open the wrong port; let sshd listen on it"
+	port=$(option mesh-port "$@")
+	for use in ${port:+"udp $port the mesh (skep:mesh.port is another choice)"} "tcp 2377 Swarm" "tcp 7946 Swarm" "udp 7946 Swarm" "udp 4789 Swarm"; do
+		# shellcheck disable=SC2086 # its words
+		free $use
+	done
+}
+
+# listeners PROTOCOL PORT prints the sockets that are bound to it.
+listeners() { ss -H -l -n -p "--$1" "sport = :$2"; }
+
+# free PROTOCOL PORT WHAT... refuses a machine where the port is in use.
+free() {
+	local found who
+	found=$(listeners "$1" "$2")
+	[ -n "$found" ] || return 0
+	who=$(sed -n 's/.*users:(("\([^"]*\)".*/\1/p' <<<"$found" | head -n1)
+	die "${1^^} port $2 is taken by ${who:-the kernel}, and ${*:3} needs it: end that first"
+}
+
 do_apply() {
 	options "$@"
 	supported
+	vacant "$@"
 	umask 077
 	remember "$@"
 	mkdir -p "$toolbox"

@@ -120,9 +120,8 @@ func cloudConfig(hostKey keys.SSHKey, adminKey string) (string, error) {
 			"name": AdminUser, "gecos": "Skep", "shell": "/bin/bash", "lock_passwd": true,
 			"sudo": "ALL=(ALL) NOPASSWD:ALL", "ssh_authorized_keys": []string{adminKey},
 		}},
-		"ssh_deletekeys":  true,
-		"ssh_genkeytypes": []string{},
-		"ssh_keys":        map[string]string{"ecdsa_private": hostKey.Private, "ecdsa_public": hostKey.Public},
+		"ssh_deletekeys": true,
+		"ssh_keys":       map[string]string{"ecdsa_private": hostKey.Private, "ecdsa_public": hostKey.Public},
 	}, "", "  ")
 	if err != nil {
 		return "", fmt.Errorf("write user data: %w", err)

@@ -11,9 +11,12 @@ import (
 // baseParts are the base's scripts in their order.
 var baseParts = []string{"base-packages", "base-admin", "base-ssh", "base-kernel", "base-logs", "base-time", "base-engine", "base-prune", "base-upgrades"}
 
-// TestBase brings up one host that is made and has a machine beside it that
-// exists, audits what the base has made of the one, tampers with it and repairs
-// it, and undoes the base on the other.
+// baseHosts are a droplet of either Debian and a machine that exists.
+var baseHosts = []string{"node-1", "node-2", "board-1"}
+
+// TestBase brings up a cluster of two hosts that are made, of one release of
+// Debian and the one before, and a machine that exists; audits what the base has
+// made of them, tampers with one and repairs it, and undoes the base on another.
 func TestBase(t *testing.T) {
 	c := newCheckout(t)
 	t.Parallel() // beside the others: checkouts have their labs side by side
@@ -27,14 +30,16 @@ func TestBase(t *testing.T) {
 	c.on("board-1", "test -e /etc/ssh/ssh_host_ecdsa_key || ssh-keygen -q -t ecdsa -N '' -f /etc/ssh/ssh_host_ecdsa_key")
 	before := c.on("board-1", footprint)
 	c.edit("Pulumi.lab.yaml", "    - {name: node-2, id: 2, role: manager}\n    - {name: node-3, id: 3, role: manager}\n",
-		fmt.Sprintf("    - {name: board-1, id: 2, address: %s, port: %d, hostKey: %s}\n", board.Address, board.Port, board.HostKey))
-	c.edit("Pulumi.lab.yaml", "  skep:stacks: [whoami]\n", "  skep:stacks: []\n  skep:admins: [10.0.0.0/8]\n")
+		"    - {name: node-2, id: 2, image: debian-12-x64, ingress: true}\n"+
+			fmt.Sprintf("    - {name: board-1, id: 3, address: %s, port: %d, hostKey: %s}\n", board.Address, board.Port, board.HostKey))
+	c.edit("Pulumi.lab.yaml", "  skep:stacks: [whoami]\n", "  skep:stacks: [whoami]\n  skep:admins: [10.0.0.0/8]\n")
 
 	for _, step := range []struct {
 		name string
 		run  func(*checkout)
 	}{
 		{"up", testBaseUp}, {"every check is green", testBaseChecks}, {"settings are live", testBaseLive}, {"root stays out", testBaseRoot},
+		{"CIS Docker Benchmark", testBaseCIS},
 		{"ssh-audit finds nothing", testBaseAudit}, {"drift is found and repaired", testBaseDrift},
 		{"a pinned engine is held", testBasePin},
 		{"undo leaves nothing", func(c *checkout) { testBaseUndo(c, before) }},
@@ -49,7 +54,7 @@ func TestBase(t *testing.T) {
 }
 
 // footprint is a line of shell that prints what the base may change on a host.
-const footprint = `cd / && find etc/ssh etc/sudoers.d etc/sysctl.d etc/modprobe.d etc/systemd etc/apt etc/docker usr/local var/lib/systemd/timers etc/skep \
+const footprint = `cd / && find etc/ssh etc/sudoers.d etc/sysctl.d etc/modprobe.d etc/security etc/systemd etc/apt etc/docker usr/local var/lib/systemd/timers etc/skep \
 	\( -type f -o -type l \) 2>/dev/null | grep -v /timers.target.wants/apt- | sort | while read -r f; do echo "$f $(cat "$f" 2>/dev/null | sha256sum | cut -c1-12)"; done
 	sysctl kernel.kptr_restrict net.ipv4.conf.all.send_redirects net.ipv4.ip_nonlocal_bind
 	sshd -T | sort; docker network inspect bridge --format "{{.Options}}"; docker network ls --format "{{.Name}}" | sort`
@@ -59,6 +64,11 @@ func testBaseUp(c *checkout) {
 	start := time.Now()
 	c.pulumi("lab", "pulumi up --yes --skip-preview")
 	c.t.Logf("first up: %s", time.Since(start).Round(100*time.Millisecond))
+	for _, host := range []string{"node-1", "node-2"} {
+		if out := c.run("curl -fsS --max-time 5 http://" + hostOutputs(c, "lab")[host].PublicAddress + "/"); !strings.Contains(out, "Hostname: ") {
+			c.t.Errorf("whoami does not answer on %s: %s", host, out)
+		}
+	}
 	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
 }
 
@@ -69,7 +79,7 @@ func operator(host, command string) string {
 }
 
 func testBaseChecks(c *checkout) {
-	for _, host := range []string{"node-1", "board-1"} {
+	for _, host := range baseHosts {
 		c.run(operator(host, "bash /usr/local/lib/skep/base check"))
 		for _, part := range baseParts {
 			c.on(host, fmt.Sprintf(`eval "set -- $(cat /etc/skep/base)"; while [ "$1" != --docker-pool ]; do shift; done
@@ -79,9 +89,9 @@ func testBaseChecks(c *checkout) {
 }
 
 func testBaseLive(c *checkout) {
-	for _, host := range []string{"node-1", "board-1"} {
-		got := c.on(host, `docker info --format "{{.LiveRestoreEnabled}} {{.LoggingDriver}} {{.SecurityOptions}}"; docker network inspect bridge --format "{{json .Options}}"; docker info --format "{{json .DefaultAddressPools}}"`)
-		for _, want := range []string{"false json-file", "name=no-new-privileges", `"com.docker.network.bridge.enable_icc":"false"`, `"10.92.0.0/16"`} {
+	for _, host := range baseHosts {
+		got := c.on(host, `docker info --format "{{.LiveRestoreEnabled}} {{.LoggingDriver}}"; docker network inspect bridge --format "{{json .Options}}"; docker info --format "{{json .DefaultAddressPools}}"`)
+		for _, want := range []string{"false json-file", `"com.docker.network.bridge.enable_icc":"false"`, `"10.92.0.0/16"`} {
 			if !strings.Contains(got, want) {
 				c.t.Errorf("%s: the engine lacks %q: %s", host, want, got)
 			}
@@ -92,13 +102,18 @@ func testBaseLive(c *checkout) {
 		}
 		c.on(host, "systemctl start skep-prune.service")
 	}
+	for host, want := range map[string]string{"node-1": "13", "node-2": "12", "board-1": "13"} {
+		if got := c.on(host, `. /etc/os-release && echo "$VERSION_ID"`); got != want {
+			c.t.Errorf("%s runs Debian %s, want %s", host, got, want)
+		}
+	}
 	// The only manager has the first slot, the first worker the first after seven.
-	for host, want := range map[string]string{"node-1": "02:00:00", "board-1": "04:20:00"} {
+	for host, want := range map[string]string{"node-1": "02:00:00", "node-2": "04:20:00", "board-1": "04:40:00"} {
 		if got := c.on(host, "systemctl show -p TimersCalendar --value skep-upgrades.timer"); !strings.Contains(got, want+" UTC") {
 			c.t.Errorf("%s upgrades at %s, want %s", host, got, want)
 		}
 	}
-	for host, want := range map[string]string{"node-1": "ed25519", "board-1": "ecdsa ed25519"} {
+	for host, want := range map[string]string{"node-1": "ed25519", "node-2": "ed25519", "board-1": "ecdsa ed25519"} {
 		if keys := c.on(host, "ls /etc/ssh | sed -n 's/^ssh_host_\\(.*\\)_key$/\\1/p' | xargs"); keys != want {
 			c.t.Errorf("%s has host keys %q, want %q: those of a machine that exists are its owner's", host, keys, want)
 		}
@@ -108,7 +123,7 @@ func testBaseLive(c *checkout) {
 // testBaseRoot: a droplet lets in its admin and nobody else, a machine whose
 // config says root lets in root, and the preview tells so.
 func testBaseRoot(c *checkout) {
-	for host, want := range map[string]string{"node-1": "no", "board-1": "without-password"} {
+	for host, want := range map[string]string{"node-1": "no", "node-2": "no", "board-1": "without-password"} {
 		if got := c.on(host, "sshd -T | sed -n 's/^permitrootlogin //p'"); got != want {
 			c.t.Errorf("%s: PermitRootLogin is %s, want %s", host, got, want)
 		}
@@ -151,7 +166,12 @@ func testBaseAudit(c *checkout) {
 		if err != nil {
 			c.t.Errorf("ssh-audit of %s: %v\n%s", host, err, tail(report))
 		}
-		if !strings.Contains(report, "mlkem768x25519-sha256") || !strings.Contains(report, "curve25519-sha256") {
+		// The newest that its sshd knows.
+		newest := map[string]string{"node-2": "sntrup761x25519-sha512@openssh.com"}[host]
+		if newest == "" {
+			newest = "mlkem768x25519-sha256"
+		}
+		if !strings.Contains(report, newest) || !strings.Contains(report, "curve25519-sha256") {
 			c.t.Errorf("ssh-audit of %s does not show the key exchanges:\n%s", host, tail(report))
 		}
 	}
@@ -179,10 +199,12 @@ func testBaseDrift(c *checkout) {
 	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
 }
 
+// testBasePin goes on without the older Debian, whose engine has no such version.
 func testBasePin(c *checkout) {
+	c.edit("Pulumi.lab.yaml", "    - {name: node-2, id: 2, image: debian-12-x64, ingress: true}\n", "")
 	have := c.on("node-1", "docker version --format '{{.Server.Version}}'")
 	have, _, _ = strings.Cut(have, "+")
-	c.edit("Pulumi.lab.yaml", "  skep:stacks: []\n", fmt.Sprintf("  skep:stacks: []\n  skep:engine: {version: \"%s\"}\n", have))
+	c.edit("Pulumi.lab.yaml", "  skep:stacks: [whoami]\n", fmt.Sprintf("  skep:stacks: [whoami]\n  skep:engine: {version: \"%s\"}\n", have))
 	c.pulumi("lab", "pulumi up --yes --skip-preview")
 	if held := c.on("node-1", "apt-mark showhold"); held != "docker.io" {
 		c.t.Errorf("held packages: %q, want docker.io", held)
