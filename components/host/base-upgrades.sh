@@ -68,6 +68,10 @@ do_apply() {
 # do_up is what the timer starts.
 do_up() {
 	apt_get update || log "the package lists are those of an earlier day"
+	# Where there is needrestart, as on Ubuntu, services take up new libraries now;
+	# Docker and networks it leaves alone.
+	unset NEEDRESTART_SUSPEND
+	export NEEDRESTART_MODE=a
 	unattended-upgrade || log "not all upgrades went in; see /var/log/unattended-upgrades"
 	[ -e "$root/run/reboot-required" ] || [ -e "$root/var/run/reboot-required" ] || return 0
 	if [ "$(option reboot "$@")" != yes ]; then

@@ -87,10 +87,10 @@ func testBaseCIS(c *checkout) {
 		}
 	}
 	// A table that finds nothing in a bad engine would be worth nothing.
-	c.on("board-1", `cp /etc/docker/daemon.json /root/good.json && chmod 666 /etc/docker/daemon.json && gpasswd -q -a nobody docker >/dev/null
+	c.on("board-1", `cp /etc/docker/daemon.json /root/good.json && chmod 666 /etc/docker/daemon.json && gpasswd -a nobody docker >/dev/null
 		jq '.["userland-proxy"] = true | .["cgroup-parent"] = "x"' /root/good.json >/etc/docker/daemon.json`)
 	faults := strings.Join(cisFaults(c, "board-1"), "\n")
-	c.on("board-1", "gpasswd -q -d nobody docker >/dev/null; cp /root/good.json /etc/docker/daemon.json && chmod 644 /etc/docker/daemon.json && rm /root/good.json")
+	c.on("board-1", "gpasswd -d nobody docker >/dev/null; cp /root/good.json /etc/docker/daemon.json && chmod 644 /etc/docker/daemon.json && rm /root/good.json")
 	for _, want := range []string{"CIS 1.1.2, ", "CIS 2.10, ", "CIS 2.16, ", "CIS 3.17-3.18, "} {
 		if !strings.Contains(faults, want) {
 			c.t.Errorf("the audit does not find %s in an engine made bad: %s", want, faults)

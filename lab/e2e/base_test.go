@@ -31,7 +31,7 @@ func TestBase(t *testing.T) {
 	before := c.on("board-1", footprint)
 	c.edit("Pulumi.lab.yaml", "    - {name: node-2, id: 2, role: manager}\n    - {name: node-3, id: 3, role: manager}\n",
 		"    - {name: node-2, id: 2, image: debian-12-x64, ingress: true}\n"+
-			fmt.Sprintf("    - {name: board-1, id: 3, address: %s, port: %d, hostKey: %s}\n", board.Address, board.Port, board.HostKey))
+			fmt.Sprintf("    - {name: board-1, id: 3, ingress: true, address: %s, port: %d, hostKey: %s}\n", board.Address, board.Port, board.HostKey))
 	c.edit("Pulumi.lab.yaml", "  skep:stacks: [whoami]\n", "  skep:stacks: [whoami]\n  skep:admins: [10.0.0.0/8]\n")
 
 	for _, step := range []struct {
@@ -64,7 +64,7 @@ func testBaseUp(c *checkout) {
 	start := time.Now()
 	c.pulumi("lab", "pulumi up --yes --skip-preview")
 	c.t.Logf("first up: %s", time.Since(start).Round(100*time.Millisecond))
-	for _, host := range []string{"node-1", "node-2"} {
+	for _, host := range baseHosts {
 		if out := c.run("curl -fsS --max-time 5 http://" + hostOutputs(c, "lab")[host].PublicAddress + "/"); !strings.Contains(out, "Hostname: ") {
 			c.t.Errorf("whoami does not answer on %s: %s", host, out)
 		}
