@@ -1,6 +1,6 @@
 # Every target is a script with a readable name; this file only lists them.
 .DEFAULT_GOAL := help
-.PHONY: help tools lab lab-down lab-reset test check test-lab test-slow bench fuzz
+.PHONY: help tools lab lab-down lab-reset test check test-lab test-slow test-vm bench fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-lab: ## the lab end to end only
 
 test-slow: ## what is too slow for every run: audits
 	@scripts/test-slow
+
+test-vm: ## the lab on virtual machines; minutes with KVM, hours without
+	@scripts/test-vm
 
 bench: ## print figures of the running lab: seconds, requests, bytes, resources
 	@scripts/bench

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,20 +26,36 @@ const (
 type checkout struct {
 	t    *testing.T
 	root string
+	// limit bounds one line of shell.
+	limit time.Duration
+	// progress shows what lines say while they run.
+	progress bool
 }
 
-// newCheckout copies what git knows and what it does not ignore, so that what
-// is tested is what would be committed.
+// newCheckout is for tests that `make test` runs.
 func newCheckout(t *testing.T) *checkout {
 	t.Helper()
+	need(t, variable, "make test-lab")
+	return copied(t)
+}
+
+// need skips the test where nobody asked for it.
+func need(t *testing.T, variable, command string) {
+	t.Helper()
 	if os.Getenv(variable) != sentence {
-		t.Skipf("starts machines on this computer: run it by `make test-lab`, or set %s=%q", variable, sentence)
+		t.Skipf("starts machines on this computer: run it by `%s`, or set %s=%q", command, variable, sentence)
 	}
+}
+
+// copied copies what git knows and what it does not ignore, so that what is
+// tested is what would be committed.
+func copied(t *testing.T) *checkout {
+	t.Helper()
 	top, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
 	if err != nil {
 		t.Fatalf("find the checkout: %v", err)
 	}
-	c := &checkout{t: t, root: filepath.Join(t.TempDir(), "skep")}
+	c := &checkout{t: t, root: filepath.Join(t.TempDir(), "skep"), limit: 12 * time.Minute}
 	copyTree := `mkdir -p "$2" && cd "$1" && git ls-files -coz --exclude-standard | xargs -0 -I{} sh -c 'test -e "{}" && echo "{}"' | tar -cf - -T - | tar -xf - -C "$2" && git -C "$2" init -q`
 	if out, err := exec.Command("bash", "-c", copyTree, "copy", strings.TrimSpace(string(top)), c.root).CombinedOutput(); err != nil {
 		t.Fatalf("copy the checkout: %v: %s", err, out)
@@ -69,11 +86,15 @@ func (c *checkout) run(line string) string {
 // try is run for a line that may fail. Its output holds both streams.
 func (c *checkout) try(line string) (string, error) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), c.limit)
 	defer cancel()
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, "bash", "-c", "set -euo pipefail\n"+line)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = c.root, &out, &out
+	var to io.Writer = &out
+	if c.progress {
+		to = io.MultiWriter(&out, os.Stderr)
+	}
+	cmd.Dir, cmd.Stdout, cmd.Stderr = c.root, to, to
 	cmd.WaitDelay = 10 * time.Second // a daemon that a line started may hold the pipe
 	err := cmd.Run()
 	return out.String(), err

@@ -5,20 +5,14 @@ package hostimage
 
 import (
 	"context"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"skep/lab/engine"
-	"skep/lab/instance"
 )
 
 // Label marks the image in an engine.
@@ -39,7 +33,7 @@ var excluded = []string{
 	"/usr/share/doc/*", "/usr/share/info/*", "/usr/share/man/*", "/usr/share/locale/*/LC_MESSAGES/*",
 }
 
-//go:embed all:files customize
+//go:embed all:files all:vm customize customize-vm
 var sources embed.FS
 
 // Name is the engine's name of the usual image, Cached its file; Build makes it,
@@ -57,62 +51,23 @@ func Import(ctx context.Context, docker engine.Docker, cache string) error {
 	return usual.Import(ctx, docker, cache)
 }
 
+// tree is the file system of hosts that are containers.
+func (i Image) tree() tree {
+	return tree{suite: i.suite, packages: i.packages(), files: []string{"files"}, customize: "customize"}
+}
+
 // Name returns the engine's name of the image. It changes with whatever the
 // image is made from.
-func (i Image) Name() string { return "skep-lab-host:" + i.digest() }
+func (i Image) Name() string { return "skep-lab-host:" + i.tree().digest() }
 
 // Cached returns where the image is kept as a file between labs.
 func (i Image) Cached(cache string) string {
-	return filepath.Join(cache, "lab", "host-"+i.digest()+".tar")
-}
-
-func (i Image) digest() string {
-	h := sha256.New()
-	_, _ = fmt.Fprintln(h, i.suite, i.packages(), excluded)
-	err := fs.WalkDir(sources, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		text, err := sources.ReadFile(path)
-		_, _ = fmt.Fprintln(h, path, len(text))
-		_, _ = h.Write(text)
-		return err
-	})
-	if err != nil {
-		panic(err) // The files are part of this program.
-	}
-	return hex.EncodeToString(h.Sum(nil))[:12]
+	return filepath.Join(cache, "lab", "host-"+i.tree().digest()+".tar")
 }
 
 // Build makes the image file unless it is there already.
 func (i Image) Build(ctx context.Context, cache string) error {
-	target := i.Cached(cache)
-	unlock, err := instance.Lock(target + ".lock")
-	if err != nil {
-		return fmt.Errorf("build host image: %w", err)
-	}
-	defer unlock()
-	if _, err := os.Stat(target); err == nil {
-		return nil
-	}
-	if _, err := exec.LookPath("mmdebstrap"); err != nil {
-		return fmt.Errorf("build host image: %w: install it with `apt-get install mmdebstrap`", err)
-	}
-	work, err := os.MkdirTemp(filepath.Dir(target), "build-")
-	if err != nil {
-		return fmt.Errorf("build host image: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(work) }()
-	if err := unpack(work); err != nil {
-		return fmt.Errorf("build host image: %w", err)
-	}
-	if err := i.bootstrap(ctx, work); err != nil {
-		return err
-	}
-	if err := os.Rename(filepath.Join(work, "root.tar"), target); err != nil {
-		return fmt.Errorf("build host image: %w", err)
-	}
-	return prune(filepath.Dir(target), time.Now())
+	return i.tree().build(ctx, i.Cached(cache))
 }
 
 // keep is how long an image file stays that no lab has loaded.
@@ -120,76 +75,24 @@ const keep = 30 * 24 * time.Hour
 
 // prune removes images of recipes that nobody uses any more.
 func prune(dir string, now time.Time) error {
-	paths, err := filepath.Glob(filepath.Join(dir, "host-*.tar"))
-	if err != nil {
-		return err
+	var paths []string
+	for _, pattern := range []string{"host-*.tar", "shell-*.tar", "disk-*.img"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		paths = append(paths, found...)
 	}
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil || now.Sub(info.ModTime()) < keep {
 			continue
 		}
-		if err := errors.Join(os.Remove(path), os.RemoveAll(path+".lock")); err != nil {
+		if err := errors.Join(os.RemoveAll(path), os.RemoveAll(path+".lock")); err != nil {
 			return fmt.Errorf("remove unused host image: %w", err)
 		}
 	}
 	return nil
-}
-
-func (i Image) bootstrap(ctx context.Context, work string) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "mmdebstrap", i.bootstrapArgs(work, i.machineMirrors(), machineProxies(ctx))...)
-	// On an interrupt it removes its own temporary tree.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 20 * time.Second
-	cmd.Env = append(os.Environ(), "TMPDIR="+work)
-	said, err := cmd.CombinedOutput()
-	if err != nil {
-		lines := strings.Split(strings.TrimSpace(string(said)), "\n")
-		return fmt.Errorf("build host image with mmdebstrap: %w:\n%s",
-			errors.Join(err, context.Cause(ctx)), strings.Join(lines[max(0, len(lines)-15):], "\n"))
-	}
-	return nil
-}
-
-func (i Image) bootstrapArgs(work string, mirrors []string, aptOptions []string) []string {
-	args := []string{"--variant=minbase", "--include=" + strings.Join(i.packages(), ",")}
-	for _, pattern := range excluded {
-		args = append(args, "--dpkgopt=path-exclude="+pattern)
-	}
-	args = append(args, "--dpkgopt=path-include=/usr/share/doc/*/copyright")
-	for _, option := range aptOptions {
-		args = append(args, "--aptopt="+option)
-	}
-	args = append(args,
-		"--customize-hook=sync-in "+filepath.Join(work, "files")+" /",
-		"--customize-hook="+filepath.Join(work, "customize"),
-		i.suite, filepath.Join(work, "root.tar"))
-	return append(args, mirrors...)
-}
-
-// unpack writes the embedded sources below dir. Embedding forgets modes: what
-// starts as a script does is a script.
-func unpack(dir string) error {
-	return fs.WalkDir(sources, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(dir, path)
-		if entry.IsDir() {
-			return os.MkdirAll(target, 0o755)
-		}
-		text, err := sources.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		mode := os.FileMode(0o644)
-		if strings.HasPrefix(string(text), "#!") {
-			mode = 0o755
-		}
-		return os.WriteFile(target, text, mode)
-	})
 }
 
 // Import gives the engine the image under Name.

@@ -74,7 +74,7 @@ Acquire::http::Timeout "30";
 }
 
 func TestBootstrapArgs(t *testing.T) {
-	got := usual.bootstrapArgs("/w", []string{"deb http://m/debian trixie main"}, []string{`Acquire::http::Proxy "p";`})
+	got := usual.tree().bootstrapArgs("/w", []string{"deb http://m/debian trixie main"}, []string{`Acquire::http::Proxy "p";`})
 	want := []string{
 		`--aptopt=Acquire::http::Proxy "p";`,
 		"--customize-hook=sync-in /w/files /", "--customize-hook=/w/customize",
@@ -104,7 +104,7 @@ func TestImageOfSlug(t *testing.T) {
 		t.Error("a release that the lab has not got boots as another")
 	}
 	old, _ := For("debian-12-x64")
-	if args := strings.Join(old.bootstrapArgs("/w", nil, nil), " "); strings.Contains(args, "docker-cli") || !strings.Contains(args, " bookworm ") {
+	if args := strings.Join(old.tree().bootstrapArgs("/w", nil, nil), " "); strings.Contains(args, "docker-cli") || !strings.Contains(args, " bookworm ") {
 		t.Errorf("arguments for Debian 12: %s", args)
 	}
 }

@@ -51,7 +51,23 @@ type Instance struct {
 	HostImage string `json:"hostImage"`
 	// Cache is where built images are kept for all labs.
 	Cache string `json:"cache"`
+	// Machines is what hosts are.
+	Machines Kind `json:"machines,omitempty"`
+	// System is the folder of the virtual machines' kernel and first disk, and
+	// Accelerator how qemu runs them: kvm or tcg.
+	System      string `json:"system,omitempty"`
+	Accelerator string `json:"accelerator,omitempty"`
 }
+
+// Kind is what the hosts of a lab are.
+type Kind string
+
+// A host is a container that boots systemd, or a virtual machine with a kernel
+// of its own.
+const (
+	Containers      Kind = ""
+	VirtualMachines Kind = "vm"
+)
 
 // Find returns the lab whose directory is the nearest parent of from that
 // holds lab.json. From is the path of a plugin's executable or any other path
@@ -109,6 +125,9 @@ func (i *Instance) CADir() string { return filepath.Join(i.Dir, "ca") }
 
 // RegistryDir holds the blobs and manifests of the lab's image registry.
 func (i *Instance) RegistryDir() string { return filepath.Join(i.Dir, "registry") }
+
+// Program is the lab's own copy of its program.
+func (i *Instance) Program() string { return filepath.Join(i.Dir, "bin", "lab") }
 
 // PulumiHome is the PULUMI_HOME whose plugins play the cloud.
 func (i *Instance) PulumiHome() string { return filepath.Join(i.Dir, "pulumi") }

@@ -39,7 +39,7 @@ func (l *Lab) Create(ctx context.Context, s Spec) (Machine, error) {
 	if err != nil {
 		return Machine{}, fmt.Errorf("create machine %q: %w", s.Name, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, l.bootLimit())
 	defer cancel()
 	m, err := l.reserve(ctx, s, image)
 	if err != nil {
@@ -61,6 +61,9 @@ var hostName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9
 // usual one are built when the first machine asks for them.
 func (l *Lab) image(ctx context.Context, slug string) (string, error) {
 	image, err := hostimage.For(slug)
+	if err == nil && l.virtual() && !image.Usual() {
+		return "", fmt.Errorf("find a disk for %q: virtual machines have debian-13-x64 only", slug)
+	}
 	if err != nil || image.Usual() {
 		return l.instance.HostImage, err
 	}
@@ -90,12 +93,11 @@ func (l *Lab) reserve(ctx context.Context, s Spec, image string) (Machine, error
 	if !s.Rack {
 		m.PrivateIPv4 = instance.Host(l.instance.PrivateSubnet, n)
 	}
-	grant, err := engine.Grant()
+	args, err := l.hardware(m, image)
 	if err != nil {
 		return Machine{}, err
 	}
-	args, err := l.createArgs(m, image, grant, legacyControlGroups())
-	if err != nil {
+	if args, err = l.createArgs(m, args); err != nil {
 		return Machine{}, err
 	}
 	return m, l.docker.Run(ctx, args...)
@@ -135,8 +137,9 @@ func freeHost(all []Machine) (int, error) {
 	return 0, fmt.Errorf("find a free address: all %d are in use", count)
 }
 
-// createArgs is the docker command that makes the machine's container.
-func (l *Lab) createArgs(m Machine, image string, grant []string, legacy bool) ([]string, error) {
+// createArgs is the docker command that makes the machine's container; hardware
+// is what hosts of this kind are given.
+func (l *Lab) createArgs(m Machine, hardware []string) ([]string, error) {
 	spec, err := json.Marshal(m.Spec)
 	if err != nil {
 		return nil, err
@@ -150,25 +153,44 @@ func (l *Lab) createArgs(m Machine, image string, grant []string, legacy bool) (
 		"--label", specLabel + "=" + string(spec),
 		"--label", publicLabel + "=" + m.PublicIPv4.String(),
 		"--network", i.Network, "--ip", m.PublicIPv4.String(),
-		"--env", "SKEP_LAB_DNS=" + i.Services().String(),
-		"--cgroupns", "private",
-		"--stop-signal", "SIGRTMIN+3", "--stop-timeout", "30",
 		// A reboot inside ends the container; a machine comes back from it.
 		"--restart", "unless-stopped",
-		"--tmpfs", "/run:exec", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec",
-		// Overlay on overlay fails, so the host's engine gets a real disk.
-		"--volume", "/var/lib/docker",
-		"--memory", memory(m.Size), "--pids-limit", strconv.Itoa(pidsLimit),
+		"--pids-limit", strconv.Itoa(pidsLimit),
 		"--log-opt", "max-size=1m",
 	}
 	if m.PrivateIPv4.IsValid() {
 		args = append(args, "--label", privateLabel+"="+m.PrivateIPv4.String())
 	}
+	return append(args, hardware...), nil
+}
+
+// hardware is the end of the docker command, from memory to image.
+func (l *Lab) hardware(m Machine, image string) ([]string, error) {
+	if l.virtual() {
+		return l.virtualHardware(m), nil
+	}
+	grant, err := engine.Grant()
+	if err != nil {
+		return nil, err
+	}
+	return l.containerHardware(m, image, grant, legacyControlGroups()), nil
+}
+
+func (l *Lab) containerHardware(m Machine, image string, grant []string, legacy bool) []string {
+	args := []string{
+		"--env", "SKEP_LAB_DNS=" + l.instance.Services().String(),
+		"--cgroupns", "private",
+		"--stop-signal", "SIGRTMIN+3", "--stop-timeout", "30",
+		"--tmpfs", "/run:exec", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec",
+		// Overlay on overlay fails, so the host's engine gets a real disk.
+		"--volume", "/var/lib/docker",
+		"--memory", memory(m.Size),
+	}
 	if legacy {
 		// systemd 257 refuses version 1 of control groups without it.
 		args = append(args, "--env", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
 	}
-	return append(append(args, grant...), image), nil
+	return append(append(args, grant...), image)
 }
 
 var sizeMemory = regexp.MustCompile(`(?:^|-)(\d+)(gb|mb)(?:-|$)`)
@@ -202,8 +224,21 @@ func (l *Lab) boot(ctx context.Context, m Machine) error {
 	if err != nil {
 		return err
 	}
+	if l.virtual() {
+		if files, err = boxed(files); err != nil {
+			return err
+		}
+	}
 	if _, err := l.docker.Pipe(ctx, bytes.NewReader(files), "cp", "--archive", "-", name+":/"); err != nil {
 		return err
 	}
-	return l.docker.Run(ctx, "start", name)
+	if err := l.docker.Run(ctx, "start", name); err != nil {
+		return err
+	}
+	if l.virtual() {
+		// A cloud, too, calls a machine active when it has booted; and whoever
+		// asked for it knows nothing of how long emulation takes.
+		return AwaitSSH(ctx, m.PublicIPv4, virtualBoot)
+	}
+	return nil
 }

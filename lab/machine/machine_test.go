@@ -37,7 +37,8 @@ var node = Machine{
 }
 
 func TestCreateArgs(t *testing.T) {
-	got, err := newLab(t).createArgs(node, "host:1", []string{"--cap-add", "ALL"}, true)
+	l := newLab(t)
+	got, err := l.createArgs(node, l.containerHardware(node, "host:1", []string{"--cap-add", "ALL"}, true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,11 +47,12 @@ func TestCreateArgs(t *testing.T) {
 		"--label", "skep.lab=0a0b0c0d", "--label", "skep.machine=123",
 		"--label", `skep.spec={"name":"node-1","image":"","region":"fra1","size":"s-1vcpu-2gb","tags":["a"]}`,
 		"--label", "skep.public=10.77.3.11", "--network", "net", "--ip", "10.77.3.11",
+		"--restart", "unless-stopped", "--pids-limit", "8192", "--log-opt", "max-size=1m",
+		"--label", "skep.private=10.78.3.11",
 		"--env", "SKEP_LAB_DNS=10.77.3.2", "--cgroupns", "private",
-		"--stop-signal", "SIGRTMIN+3", "--stop-timeout", "30", "--restart", "unless-stopped",
+		"--stop-signal", "SIGRTMIN+3", "--stop-timeout", "30",
 		"--tmpfs", "/run:exec", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec", "--volume", "/var/lib/docker",
-		"--memory", "2g", "--pids-limit", "8192", "--log-opt", "max-size=1m",
-		"--label", "skep.private=10.78.3.11", "--env", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
+		"--memory", "2g", "--env", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
 		"--cap-add", "ALL", "host:1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -62,7 +64,7 @@ func TestCreateArgs(t *testing.T) {
 }
 
 func TestLabelsAreTheMemory(t *testing.T) {
-	args, err := newLab(t).createArgs(node, "host:1", nil, false)
+	args, err := newLab(t).createArgs(node, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

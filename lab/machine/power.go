@@ -53,7 +53,11 @@ func (l *Lab) Kill(ctx context.Context, id int) error {
 }
 
 func (l *Lab) power(ctx context.Context, id int, verb string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	limit := 2 * time.Minute
+	if l.virtual() {
+		limit = virtualStop*time.Second + time.Minute
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	m, err := l.Machine(ctx, id)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -65,7 +66,8 @@ func (l *Lab) hostKey(ctx context.Context, m Machine) (string, error) {
 	if err := AwaitSSH(ctx, m.PublicIPv4, time.Minute); err != nil {
 		return "", err
 	}
-	out, err := l.docker.Output(ctx, "exec", l.Container(m), "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
+	words := slices.Concat([]string{"exec", l.Container(m)}, l.Inside(), []string{"cat", "/etc/ssh/ssh_host_ed25519_key.pub"})
+	out, err := l.docker.Output(ctx, words...)
 	if err != nil {
 		return "", err
 	}

@@ -25,7 +25,7 @@ func runDown(ctx context.Context, s *session, args []string) error {
 		return err
 	}
 	defer unlock()
-	if err := s.describe(ctx); err != nil {
+	if err := s.describe(""); err != nil {
 		return err
 	}
 	err = errors.Join(
@@ -45,7 +45,7 @@ func runDown(ctx context.Context, s *session, args []string) error {
 	// Gone only when nothing else is in it.
 	_ = os.Remove(filepath.Dir(s.dir))
 	s.out.Note("lab %s is down", s.instance.ID)
-	if kept := hostimage.Cached(s.cache); s.imageCached() {
+	if kept := s.cachedImage(); s.imageCached() {
 		s.out.Note("kept for the next one: %q", kept)
 	}
 	return nil

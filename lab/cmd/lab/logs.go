@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -88,7 +89,8 @@ func (s *session) collectHost(ctx context.Context, dir string, m machine.Machine
 }
 
 func (s *session) tell(ctx context.Context, m machine.Machine, from source) []byte {
-	return s.output(ctx, "exec", s.machines().Container(m), "bash", "-c", from.command)
+	words := slices.Concat([]string{"exec", s.machines().Container(m)}, s.machines().Inside(), []string{"bash", "-c", from.command})
+	return s.output(ctx, words...)
 }
 
 // output returns all that a docker command prints; logs are worth having also

@@ -27,7 +27,7 @@ type subcommand struct {
 
 func commands() []subcommand {
 	return []subcommand{
-		{"up", "", "start the lab: engine, network, DNS, registry, plugins; cheap to repeat", runUp},
+		{"up", "[--machines container|vm]", "start the lab: engine, network, DNS, registry, plugins; cheap to repeat", runUp},
 		{"down", "", "remove everything that the lab made", runDown},
 		{"reset", "", "remove hosts, cloud objects and state; keep what took long to make", runReset},
 		{"ls", "[--json]", "list the hosts", runList},
@@ -35,6 +35,7 @@ func commands() []subcommand {
 		{"logs", "HOST | --all DIR", "what a host logged, or everything of all hosts into files", runLogs},
 		{"machine", "NAME [--user U] [--authorized-key KEY] | rm NAME", "add or remove a machine that is of no cloud", runMachine},
 		{"images", "", "print which image of the lab stands for which of upstream", runImages},
+		{"vm", "boot | exec COMMAND…", "a virtual machine; runs inside the container that stands for it", runVM},
 		{"serve", "", "DNS and registry; runs inside the lab's services container", runServe},
 	}
 }

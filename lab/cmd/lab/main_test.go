@@ -41,7 +41,7 @@ func newTestSession(t *testing.T) *session {
 }
 
 func TestExecArgs(t *testing.T) {
-	got := execArgs("c1", []string{"echo", "a b;", "id"}, false)
+	got := execArgs("c1", nil, []string{"echo", "a b;", "id"}, false)
 	want := []string{
 		"exec", "--interactive", "--env", "HOME=/root", "--workdir", "/root",
 		"c1", "bash", "--login", "-c", "echo a b; id",
@@ -49,7 +49,11 @@ func TestExecArgs(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("arguments (-want +got)\n%s", diff)
 	}
-	if got := execArgs("c1", nil, true); got[len(got)-1] != "--login" || got[2] != "--tty" {
+	got = execArgs("c1", []string{"lab", "vm", "exec"}, []string{"id"}, false)
+	if diff := cmp.Diff([]string{"c1", "lab", "vm", "exec", "bash", "--login", "-c", "id"}, got[len(got)-8:]); diff != "" {
+		t.Errorf("virtual machine: end of arguments (-want +got)\n%s", diff)
+	}
+	if got := execArgs("c1", nil, nil, true); got[len(got)-1] != "--login" || got[2] != "--tty" {
 		t.Errorf("interactive: %q", got)
 	}
 }

@@ -106,7 +106,7 @@ func (s *session) id() string {
 }
 
 // program is the lab's own copy of this program.
-func (s *session) program() string { return filepath.Join(s.instance.Dir, "bin", "lab") }
+func (s *session) program() string { return s.instance.Program() }
 
 // module is the source of this program in the checkout.
 func (s *session) module() string { return filepath.Join(s.checkout, "lab") }

@@ -22,8 +22,16 @@ func runShell(ctx context.Context, s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	cmd := s.docker().Command(ctx, execArgs(s.machines().Container(m), args[1:], isTerminal(os.Stdin))...)
+	inside := s.machines().Inside()
+	if len(args) == 1 && len(inside) > 0 {
+		return fmt.Errorf("run shell on host %q: the lab's line into a virtual machine carries commands only: add one, or use scripts/ssh", args[0])
+	}
+	terminal := len(inside) == 0 && isTerminal(os.Stdin)
+	cmd := s.docker().Command(ctx, execArgs(s.machines().Container(m), inside, args[1:], terminal)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if len(inside) > 0 && isTerminal(os.Stdin) {
+		cmd.Stdin = nil // that line is told all of its input at once
+	}
 	err = cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
@@ -35,13 +43,15 @@ func runShell(ctx context.Context, s *session, args []string) error {
 	return nil
 }
 
-// execArgs is the docker command that runs words in a login shell of root.
-func execArgs(container string, words []string, terminal bool) []string {
+// execArgs is the docker command that runs words in a login shell of root;
+// inside leads from the container into the machine.
+func execArgs(container string, inside, words []string, terminal bool) []string {
 	args := []string{"exec", "--interactive"}
 	if terminal {
 		args = append(args, "--tty", "--env", "TERM="+os.Getenv("TERM"))
 	}
-	args = append(args, "--env", "HOME=/root", "--workdir", "/root", container, "bash", "--login")
+	args = append(args, "--env", "HOME=/root", "--workdir", "/root", container)
+	args = append(append(args, inside...), "bash", "--login")
 	if len(words) > 0 {
 		args = append(args, "-c", strings.Join(words, " "))
 	}

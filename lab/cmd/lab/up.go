@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -29,8 +30,14 @@ type step struct {
 }
 
 func runUp(ctx context.Context, s *session, args []string) error {
-	if err := noArgs("up", args); err != nil {
+	flags := flag.NewFlagSet("lab up", flag.ContinueOnError)
+	machines := flags.String("machines", "", "what hosts are: container or vm (default: what this lab has, else container)")
+	rest, err := parse(flags, args)
+	if err != nil {
 		return err
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("run \"up\": it takes no argument such as %q", rest[0])
 	}
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("start lab: hosts need Linux, this is %s", runtime.GOOS)
@@ -43,6 +50,9 @@ func runUp(ctx context.Context, s *session, args []string) error {
 		return err
 	}
 	defer unlock()
+	if err := s.describe(*machines); err != nil {
+		return err
+	}
 	for _, step := range s.upSteps() {
 		if err := s.take(ctx, step); err != nil {
 			return err
@@ -66,13 +76,25 @@ func (s *session) take(ctx context.Context, step step) error {
 }
 
 func (s *session) upSteps() []step {
-	return []step{
-		{what: "describe the lab", run: s.describe},
+	// The network claims the image: see removeImages.
+	networks := step{"make the networks", "", s.makeNetworks, s.networksMade}
+	steps := []step{
 		{"start a Docker engine", "2 s", s.startEngine, s.engineRuns},
 		{"build the host image", "1 to 3 min, once", s.buildImage, s.imageBuilt},
-		// The network claims the image: see removeImages.
-		{"make the networks", "", s.makeNetworks, s.networksMade},
+		networks,
 		{"load the host image", "5 s", s.importImage, s.imageLoaded},
+	}
+	if s.virtual() {
+		steps = []step{
+			steps[0],
+			{"build the image that virtual machines run in", "1 min, once", s.buildImage, s.imageBuilt},
+			networks,
+			{"load that image", "5 s", s.importImage, s.imageLoaded},
+			{"build the disk of virtual machines", "2 to 4 min, once", s.buildDisk, s.diskBuilt},
+			{"look whether KVM works", "2 to 30 s", s.chooseAccelerator, s.accelerated},
+		}
+	}
+	return append(steps, []step{
 		{what: "write lab.json", run: s.save},
 		{what: "make the certificate authority", run: s.makeAuthority},
 		{what: "install the program", run: s.installProgram},
@@ -82,32 +104,48 @@ func (s *session) upSteps() []step {
 		{what: "install the plugins", run: s.installPlugins},
 		{what: "write the environment", run: s.writeEnvironment},
 		{what: "write the stack config", run: s.writeStackConfig},
-	}
+	}...)
 }
 
-// describe takes the lab that is there, or begins a new one.
-func (s *session) describe(context.Context) error {
+// describe takes the lab that is there, or begins a new one. machines is what
+// its hosts are to be, or empty.
+func (s *session) describe(machines string) error {
 	i, err := instance.Load(s.dir)
-	if err == nil {
-		s.instance = i
-		s.instance.HostImage, s.instance.Cache = hostimage.Name(), s.cache
-		return nil
-	}
-	if !errors.Is(err, instance.ErrNoLab) {
+	if err != nil && !errors.Is(err, instance.ErrNoLab) {
 		return err
 	}
+	if err != nil {
+		i = s.fresh()
+	}
+	if machines != "" {
+		kind, kindErr := kindOf(machines)
+		if kindErr != nil {
+			return kindErr
+		}
+		if err == nil && kind != i.Machines {
+			return fmt.Errorf("start lab with --machines %s: the one in %q has machines of the other kind: end it with `lab down` first", machines, s.dir)
+		}
+		i.Machines = kind
+	}
+	s.instance = i
+	i.HostImage, i.Cache = hostimage.Name(), s.cache
+	if s.virtual() {
+		i.HostImage, i.System = hostimage.ShellName(), hostimage.DiskCached(s.cache)
+	}
+	return nil
+}
+
+// fresh is a lab that is not there yet.
+func (s *session) fresh() *instance.Instance {
 	id := s.id()
-	s.instance = &instance.Instance{
+	return &instance.Instance{
 		ID:             id,
 		Dir:            s.dir,
 		Checkout:       s.checkout,
 		Network:        "skep-" + id,
 		PrivateNetwork: "skep-" + id + "-private",
 		Domain:         domain,
-		HostImage:      hostimage.Name(),
-		Cache:          s.cache,
 	}
-	return nil
 }
 
 func (s *session) engineRuns(ctx context.Context) bool {
@@ -141,11 +179,24 @@ func engineName(host string) string {
 func (s *session) imageBuilt(ctx context.Context) bool { return s.imageCached() || s.imageLoaded(ctx) }
 
 func (s *session) imageCached() bool {
-	_, err := os.Stat(hostimage.Cached(s.cache))
+	_, err := os.Stat(s.cachedImage())
 	return err == nil
 }
 
-func (s *session) buildImage(ctx context.Context) error { return hostimage.Build(ctx, s.cache) }
+// cachedImage is the file of the image that the lab's hosts boot, or run in.
+func (s *session) cachedImage() string {
+	if s.virtual() {
+		return hostimage.ShellCached(s.cache)
+	}
+	return hostimage.Cached(s.cache)
+}
+
+func (s *session) buildImage(ctx context.Context) error {
+	if s.virtual() {
+		return hostimage.BuildShell(ctx, s.cache)
+	}
+	return hostimage.Build(ctx, s.cache)
+}
 
 func (s *session) imageLoaded(ctx context.Context) bool {
 	unlock, err := s.lockImages()
@@ -153,7 +204,7 @@ func (s *session) imageLoaded(ctx context.Context) bool {
 		return false
 	}
 	defer unlock()
-	has, err := s.docker().HasImage(ctx, hostimage.Name())
+	has, err := s.docker().HasImage(ctx, s.instance.HostImage)
 	return err == nil && has
 }
 
@@ -165,8 +216,11 @@ func (s *session) importImage(ctx context.Context) error {
 	defer unlock()
 	// Another lab may have loaded it in the meantime; loading it again would
 	// leave the first without a name.
-	if has, err := s.docker().HasImage(ctx, hostimage.Name()); err != nil || has {
+	if has, err := s.docker().HasImage(ctx, s.instance.HostImage); err != nil || has {
 		return err
+	}
+	if s.virtual() {
+		return hostimage.ImportShell(ctx, s.docker(), s.cache)
 	}
 	return hostimage.Import(ctx, s.docker(), s.cache)
 }
