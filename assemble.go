@@ -89,7 +89,7 @@ func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud) ([]*h
 	slots := c.upgradeSlots()
 	var hosts []*host.Host
 	for _, h := range c.Hosts {
-		at, err := address.Host(c.Networks.Mesh, h.ID)
+		at, err := c.inside(h)
 		if err != nil {
 			return nil, err
 		}
@@ -113,6 +113,15 @@ func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud) ([]*h
 		hosts = append(hosts, made)
 	}
 	return hosts, nil
+}
+
+// inside is where the other hosts talk to one: in the mesh, or where there is
+// none, on the LAN.
+func (c *Config) inside(h HostConfig) (netip.Addr, error) {
+	if c.meshless() {
+		return h.Address, nil
+	}
+	return address.Host(c.Networks.Mesh, h.ID)
 }
 
 // newCloud makes what droplets share, or nothing where all machines exist.
@@ -147,6 +156,12 @@ func (c *Config) firewall(ingress bool) firewall.Policy {
 	}
 	if ingress {
 		policy.WebPorts = []int{80, 443}
+	}
+	if c.meshless() {
+		policy.MeshPort, policy.Mesh = 0, firewall.Mesh{}
+		for _, h := range c.Hosts {
+			policy.Mesh.Networks = append(policy.Mesh.Networks, netip.PrefixFrom(h.Address, h.Address.BitLen()))
+		}
 	}
 	for _, p := range roamingPeers(c) {
 		policy.Mesh.Guests = append(policy.Mesh.Guests, netip.PrefixFrom(p.Mesh, p.Mesh.BitLen()))

@@ -76,6 +76,9 @@ type NetworksConfig struct {
 
 // MeshConfig is WireGuard.
 type MeshConfig struct {
+	// Mode is wireguard, or none: hosts on one LAN then talk over it, and what
+	// containers say to one another is encrypted by Docker.
+	Mode      string       `json:"mode"`
 	Port      int          `json:"port"`
 	MTU       int          `json:"mtu"`
 	Epoch     int          `json:"epoch"`
@@ -155,7 +158,7 @@ func defaults() *Config {
 			Docker: netip.MustParsePrefix("10.92.0.0/16"),
 			VPC:    netip.MustParsePrefix("10.93.0.0/20"),
 		},
-		Mesh:         MeshConfig{Port: wireguard.DefaultPort, MTU: wireguard.DefaultMTU},
+		Mesh:         MeshConfig{Mode: "wireguard", Port: wireguard.DefaultPort},
 		DigitalOcean: DigitalOceanConfig{Region: "fra1", Size: "s-1vcpu-2gb", Image: "debian-13-x64"},
 		Admins:       []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
 		Upgrades:     UpgradesConfig{Window: "02:00", Reboot: true},
@@ -220,6 +223,12 @@ func (c *Config) checkSSHKey(source *config.Config) error {
 
 // complete fills in what depends on other keys.
 func (c *Config) complete() {
+	if c.Mesh.MTU == 0 {
+		c.Mesh.MTU = wireguard.DefaultMTU
+		if c.meshless() {
+			c.Mesh.MTU = etherMTU
+		}
+	}
 	if c.DNS.Zone == "" {
 		c.DNS.Zone = c.Domain
 	}

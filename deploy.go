@@ -37,7 +37,7 @@ func deploy(ctx *pulumi.Context) error {
 	}
 	network, err := mesh.New(ctx, "mesh", &mesh.Args{
 		Network: config.Networks.Mesh, Port: config.Mesh.Port, MTU: config.Mesh.MTU, Epoch: config.Mesh.Epoch,
-		Hosts: hosts, Peers: roamingPeers(config), Reach: reach(config), Userspace: config.Mesh.Userspace == "allow",
+		Hosts: hosts, Peers: roamingPeers(config), Reach: reach(config), Userspace: config.Mesh.Userspace == "allow", Without: config.meshless(),
 	})
 	if err != nil {
 		return err
@@ -46,7 +46,8 @@ func deploy(ctx *pulumi.Context) error {
 		return err
 	}
 	nodes, err := swarm.New(ctx, "swarm", &swarm.Args{
-		Hosts: hosts, Mesh: network, Pool: config.Networks.Swarm, MTU: config.Mesh.MTU, Ask: ask,
+		Hosts: hosts, Mesh: network, Pool: config.Networks.Swarm, MTU: config.Mesh.MTU, Encrypted: config.meshless(),
+		Ask: ask,
 	})
 	if err != nil {
 		return err
@@ -55,7 +56,7 @@ func deploy(ctx *pulumi.Context) error {
 	var routes []compose.Route
 	for _, file := range files {
 		stacks[file.Stack], err = stack.New(ctx, file.Stack, &stack.Args{
-			File: file, Swarm: nodes, Rendering: compose.Rendering{Images: config.Images, MTU: config.Mesh.MTU},
+			File: file, Swarm: nodes, Rendering: compose.Rendering{Images: config.Images, MTU: config.Mesh.MTU, Encrypted: config.meshless()},
 		})
 		if err != nil {
 			return err

@@ -50,6 +50,9 @@ func preflight(ctx *pulumi.Context, c *Config) error {
 	if err := errors.Join(faults...); err != nil {
 		return configFault(err)
 	}
+	if c.meshless() {
+		return preflightKernels(ctx, c)
+	}
 	return nil
 }
 

@@ -231,6 +231,33 @@ func TestHomeNeedsNoCloud(t *testing.T) {
 	}
 }
 
+// Without a mesh, hosts talk on their LAN: nothing has a WireGuard key, and what
+// containers say to one another is encrypted by Docker.
+func TestWithoutMesh(t *testing.T) {
+	config := withSSHKey(t, shipped(t, "home"))
+	before := len(pulumitest.Run(t, world(config)).Resources)
+	config["skep:mesh"] = `{"mode":"none"}`
+	g := pulumitest.Run(t, world(config))
+	if len(g.Resources) != before-1 {
+		t.Errorf("%d resources, want those of the mesh less its seed: %d", len(g.Resources), before-1)
+	}
+	one := pulumitest.Text(g.Named(t, commandToken, "mesh-board-1"), "create")
+	if !strings.Contains(one, "/without-") || !strings.Contains(one, "--address 192.168.1.11") {
+		t.Errorf("board-1 is not asked whether it can do without a mesh: %s", one)
+	}
+	found := pulumitest.Text(g.Named(t, commandToken, "swarm-found"), "create")
+	if !strings.Contains(found, "--address 192.168.1.11 ") || !strings.Contains(found, "--encrypted yes") || !strings.Contains(found, "--mtu 1500") {
+		t.Errorf("the swarm is founded by %s", found)
+	}
+	if stack := pulumitest.Text(g.Named(t, commandToken, "whoami-deploy"), "stdin"); !strings.Contains(stack, `encrypted: "true"`) {
+		t.Errorf("the stack's network is not encrypted:\n%s", stack)
+	}
+	base := pulumitest.Text(g.Named(t, commandToken, "board-1-base"), "stdin")
+	if !strings.Contains(base, "meta ipsec missing") || strings.Contains(base, `iifname "wg0" jump`) {
+		t.Errorf("the firewall of board-1 is not that of a LAN")
+	}
+}
+
 func TestOrderInConfigChangesNothing(t *testing.T) {
 	config := shipped(t, "lab")
 	forth := pulumitest.Run(t, world(config))

@@ -30,7 +30,7 @@ const leastMTU = 1280
 // validate reports every fault of the completed config, each with its key and value.
 func (c *Config) validate() error {
 	return errors.Join(c.validateDomain(), c.validateHosts(), c.validateManagers(), c.validateNodes(),
-		c.validateNetworks(), c.validateMesh(), c.validateReach(), c.validatePeers(), c.validateAdmins(), c.validateUpkeep(), c.validateStacks())
+		c.validateNetworks(), c.validateMesh(), c.validateMode(), c.validateReach(), c.validatePeers(), c.validateAdmins(), c.validateUpkeep(), c.validateStacks())
 }
 
 func (c *Config) validateDomain() error {
@@ -212,7 +212,7 @@ func (c *Config) validateNetworks() error {
 
 func (c *Config) validateMesh() error {
 	var faults []error
-	if c.Mesh.MTU < leastMTU || c.Mesh.MTU > 1440 {
+	if !c.meshless() && (c.Mesh.MTU < leastMTU || c.Mesh.MTU > 1440) {
 		faults = append(faults, fmt.Errorf("skep:mesh.mtu: %d: need %d to 1440 (1500 less WireGuard's 60 over IPv4)", c.Mesh.MTU, leastMTU))
 	}
 	if c.Mesh.Port < 1 || c.Mesh.Port > 65535 {

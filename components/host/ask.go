@@ -31,7 +31,7 @@ const askLimit = 10 * time.Second
 // Ask runs a short command as root and waits until it has succeeded. The error
 // wraps ErrUnreachable, or says what the command said.
 func Ask(l Login, command string) error {
-	client, err := dial(l)
+	client, err := dial(l, askLimit)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,8 @@ func Ask(l Login, command string) error {
 	return nil
 }
 
-func dial(l Login) (*ssh.Client, error) {
+// dial logs in. The error wraps ErrUnreachable where nothing answers.
+func dial(l Login, limit time.Duration) (*ssh.Client, error) {
 	signer, err := ssh.ParsePrivateKey([]byte(l.PrivateKey))
 	if err != nil {
 		return nil, errors.New("the SSH key cannot be read") // the cause may quote it
@@ -60,12 +61,12 @@ func dial(l Login) (*ssh.Client, error) {
 		return nil, fmt.Errorf("read host key %q: %w", l.HostKey, err)
 	}
 	address := net.JoinHostPort(l.Address, strconv.Itoa(l.Port))
-	connection, err := net.DialTimeout("tcp", address, askLimit/2)
+	connection, err := net.DialTimeout("tcp", address, probeLimit)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	// The deadline covers the command too: a machine may die while it answers.
-	if err := connection.SetDeadline(time.Now().Add(askLimit + time.Second)); err != nil {
+	// It covers the command too: a machine may die while it answers.
+	if err := connection.SetDeadline(time.Now().Add(limit + time.Second)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrUnreachable, err), connection.Close())
 	}
 	c, channels, requests, err := ssh.NewClientConn(connection, address, &ssh.ClientConfig{
@@ -73,7 +74,7 @@ func dial(l Login) (*ssh.Client, error) {
 		HostKeyCallback: ssh.FixedHostKey(pinned), HostKeyAlgorithms: []string{pinned.Type()},
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", ErrUnreachable, err), connection.Close())
+		return nil, errors.Join(fmt.Errorf("log in as %q: %w", l.User, err), connection.Close())
 	}
 	return ssh.NewClient(c, channels, requests), nil
 }

@@ -61,7 +61,7 @@ func TestAsk(t *testing.T) {
 		t.Errorf("a refusal is told as %v", err)
 	}
 	login.HostKey = authorized(testSigner(t, 'b'))
-	if err := Ask(login, "yes"); !errors.Is(err, ErrUnreachable) {
+	if err := Ask(login, "yes"); err == nil || errors.Is(err, ErrUnreachable) {
 		t.Errorf("another machine gives %v", err)
 	}
 	login.Port = 1

@@ -2,9 +2,11 @@ package host
 
 import (
 	"crypto/ed25519"
+	"encoding/pem"
 	"errors"
 	"net"
 	"net/netip"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -82,4 +84,70 @@ func TestProbeTellsSilenceApart(t *testing.T) {
 
 func authorized(signer ssh.Signer) string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
+}
+
+// shellServer lets one key in and runs what it is told to in a shell here.
+func shellServer(t *testing.T, hostKey, user ssh.Signer) func(net.Conn) {
+	return func(connection net.Conn) {
+		config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+			if string(key.Marshal()) != string(user.PublicKey().Marshal()) {
+				return nil, errors.New("a stranger")
+			}
+			return &ssh.Permissions{}, nil
+		}}
+		config.AddHostKey(hostKey)
+		_, channels, requests, err := ssh.NewServerConn(connection, config)
+		if err != nil {
+			return
+		}
+		go ssh.DiscardRequests(requests)
+		for offered := range channels {
+			channel, requests, err := offered.Accept()
+			if err != nil {
+				return
+			}
+			for request := range requests {
+				var command struct{ Line string }
+				if request.Type != "exec" || ssh.Unmarshal(request.Payload, &command) != nil {
+					continue
+				}
+				_ = request.Reply(true, nil)
+				cmd := exec.Command("bash", "-c", command.Line)
+				cmd.Stdin, cmd.Stderr = channel, channel.Stderr()
+				var exit *exec.ExitError
+				status := 0
+				if errors.As(cmd.Run(), &exit) {
+					status = exit.ExitCode()
+				}
+				_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
+				_ = channel.Close()
+			}
+		}
+	}
+}
+
+func TestLook(t *testing.T) {
+	hostKey, user := testSigner(t, 'a'), testSigner(t, 'u')
+	at := serve(t, shellServer(t, hostKey, user))
+	machine := ExistingArgs{Address: at.Addr(), Port: int(at.Port()), User: "root", HostKey: authorized(hostKey)}
+	block, err := ssh.MarshalPrivateKey(ed25519.NewKeyFromSeed([]byte(strings.Repeat("u", ed25519.SeedSize))), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := string(pem.EncodeToMemory(block))
+	script := Script{Name: "look", Text: "#!/usr/bin/env bash\n. \"${0%/*}/prelude.sh\"\ndo_check() { [ \"$2\" = \"a b\" ] || die \"no $2 here\"; }\ndispatch \"$@\"\n"}
+	if err := Look(machine, key, script, "--what", "a b"); err != nil {
+		t.Errorf("a machine that has all: %v", err)
+	}
+	if err := Look(machine, key, script, "--what", "c"); err == nil || err.Error() != "no c here" {
+		t.Errorf("a machine that lacks something says %v", err)
+	}
+	machine.HostKey = authorized(user)
+	if err := Look(machine, key, script, "--what", "a b"); err == nil {
+		t.Error("another machine was asked")
+	}
+	machine.Port = 1
+	if err := Look(machine, key, script); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("a closed port gives %v", err)
+	}
 }

@@ -25,13 +25,24 @@ const meshToken = "skep:mesh:Mesh"
 // Device is the mesh's network device on every host.
 const Device = "wg0"
 
-//go:embed mesh.sh
-var meshText string
+var (
+	//go:embed mesh.sh
+	meshText string
+	//go:embed without.sh
+	withoutText string
+)
 
-var script = host.Script{Name: "mesh", Text: meshText}
+var (
+	script  = host.Script{Name: "mesh", Text: meshText}
+	without = host.Script{Name: "without", Text: withoutText}
+)
 
 // Scripts are the host scripts of this package.
-func Scripts() []host.Script { return []host.Script{script} }
+func Scripts() []host.Script { return []host.Script{script, without} }
+
+// Without is the script whose check says whether a machine can be a host
+// without a mesh.
+func Without() host.Script { return without }
 
 // Mesh is the network, up on every host.
 type Mesh struct {
@@ -79,6 +90,9 @@ type Args struct {
 	Epoch int
 	// Userspace allows wireguard-go also where the kernel could do it.
 	Userspace bool
+	// Without is for hosts that talk over their LAN: Docker encrypts what
+	// containers say, and the kernel is asked whether it can.
+	Without bool
 	// Hosts are full members, Peers roam.
 	Hosts []*host.Host
 	Peers []Peer
@@ -103,6 +117,13 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := ctx.RegisterComponentResourceV2(meshToken, name, pulumi.Map{"network": pulumi.String(args.Network.String())}, m, opts...); err != nil {
 		return nil, err
 	}
+	m.Peers = pulumi.StringMap{}.ToStringMapOutput()
+	if args.Without {
+		if err := m.leaveOut(ctx, name, args); err != nil {
+			return nil, err
+		}
+		return m, ctx.RegisterResourceOutputs(m, pulumi.Map{"peers": m.Peers})
+	}
 	seed, err := host.NewSeed(ctx, name+"-seed", pulumi.Parent(m))
 	if err != nil {
 		return nil, err
@@ -120,17 +141,31 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 			return nil, err
 		}
 	}
-	m.Peers = pulumi.StringMap{}.ToStringMapOutput()
 	if len(args.Peers) > 0 {
 		m.Peers = args.peerConfigs(plan)
 	}
 	return m, ctx.RegisterResourceOutputs(m, pulumi.Map{"peers": m.Peers})
 }
 
+// leaveOut makes sure, on every host, that the swarm can do without a mesh. It
+// is the same one command per host, under the same name.
+func (m *Mesh) leaveOut(ctx *pulumi.Context, name string, args *Args) error {
+	for _, h := range args.Hosts {
+		var err error
+		m.up[h.Name], err = h.Run(ctx, name+"-"+h.Name, host.RunArgs{
+			Script: without, Args: []string{"--address", h.Mesh.String()}, Confirms: true,
+		}, pulumi.Parent(m))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Up is the resource that stands for the mesh being up on a host.
 func (m *Mesh) Up(h *host.Host) pulumi.Resource { return m.up[h.Name] }
 
-// Backend is what carries the mesh on a host: kernel, or userspace.
+// Backend is what carries the mesh on a host: kernel, userspace, or none.
 func (m *Mesh) Backend(h *host.Host) pulumi.StringOutput {
 	backend := pulumi.Unsecret(m.up[h.Name].Stdout).(pulumi.StringOutput)
 	return backend.ApplyT(strings.TrimSpace).(pulumi.StringOutput)

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Founds the swarm on this machine, on its mesh address only, and prints the
 # swarm's id. On a machine that manages a swarm already it changes nothing.
-# Options: --address MESH-ADDRESS, --pool RANGE, --mtu BYTES.
+# Options: --address MESH-ADDRESS, --pool RANGE, --mtu BYTES, --encrypted yes.
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
 . "${0%/*}/prelude.sh"
 
 options() {
-	address='' pool='' mtu=''
+	address='' pool='' mtu='' encrypted=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--address) address=$2 ;;
 		--pool) pool=$2 ;;
 		--mtu) mtu=$2 ;;
+		--encrypted) encrypted=$2 ;;
 		*) die "unknown option $1" ;;
 		esac
 		shift 2
@@ -50,7 +51,8 @@ ingress() {
 		echo y | docker network rm ingress >/dev/null
 		wait_until 30 "the old ingress network to go" absent
 	fi
-	docker network create -d overlay --ingress -o com.docker.network.driver.mtu="$mtu" ingress >/dev/null
+	docker network create -d overlay --ingress -o com.docker.network.driver.mtu="$mtu" \
+		${encrypted:+-o encrypted=true} ingress >/dev/null
 }
 
 absent() { ! docker network inspect ingress; }

@@ -65,6 +65,8 @@ type Args struct {
 	MTU int
 	// Ask puts a question to a manager; host.Ask.
 	Ask func(host.Login, string) error
+	// Encrypted lets Docker encrypt what Swarm's own overlay carries.
+	Encrypted bool
 }
 
 func (a *Args) managers() []*host.Host {
@@ -120,10 +122,18 @@ func (s *Swarm) found(ctx *pulumi.Context, name string, args *Args) (*remote.Com
 	first := args.managers()[0]
 	return first.Run(ctx, name+"-found", host.RunArgs{
 		Script: found,
-		Args: []string{"--address", first.Mesh.String(), "--pool", args.Pool.String(),
-			"--mtu", strconv.Itoa(args.MTU)},
+		Args:   args.founding(first),
 	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{args.Mesh.Up(first)}),
 		pulumi.IgnoreChanges([]string{"create", "update", "delete", "stdin", "connection", "triggers"}))
+}
+
+// founding are the options of the script that founds.
+func (a *Args) founding(manager *host.Host) []string {
+	words := []string{"--address", manager.Mesh.String(), "--pool", a.Pool.String(), "--mtu", strconv.Itoa(a.MTU)}
+	if a.Encrypted {
+		words = append(words, "--encrypted", "yes")
+	}
+	return words
 }
 
 // admit fetches join tokens. Its stdin names every machine, so that new tokens

@@ -25,6 +25,8 @@ type Rendering struct {
 	Images map[string]string
 	// MTU is that of the network below the overlays, in bytes.
 	MTU int
+	// Encrypted lets Docker encrypt overlays, where nothing below them does.
+	Encrypted bool
 }
 
 // Render writes the stack for `docker stack deploy`. Keys come out sorted, so
@@ -37,7 +39,7 @@ func (f *File) Render(r Rendering) (string, error) {
 		}
 	}
 	if networks := f.section("networks"); len(networks) > 0 {
-		out["networks"] = overlays(networks, r.MTU)
+		out["networks"] = overlays(networks, r)
 	}
 	services := map[string]any{}
 	for _, name := range f.Services() {
@@ -55,8 +57,9 @@ func (f *File) Render(r Rendering) (string, error) {
 	return string(text), nil
 }
 
-// overlays gives every network that Swarm is to make the mesh's MTU.
-func overlays(networks map[string]any, mtu int) map[string]any {
+// overlays gives every network that Swarm is to make the mesh's MTU, and
+// encryption where there is no mesh.
+func overlays(networks map[string]any, r Rendering) map[string]any {
 	out := map[string]any{}
 	for name, value := range networks {
 		declared, _ := value.(map[string]any)
@@ -68,7 +71,10 @@ func overlays(networks map[string]any, mtu int) map[string]any {
 			if _, set := network["driver"]; !set {
 				network["driver"] = "overlay"
 			}
-			options := map[string]any{overlayMTU: strconv.Itoa(mtu)}
+			options := map[string]any{overlayMTU: strconv.Itoa(r.MTU)}
+			if r.Encrypted {
+				options["encrypted"] = "true"
+			}
 			if own, ok := network["driver_opts"].(map[string]any); ok {
 				maps.Copy(options, own)
 			}

@@ -39,7 +39,9 @@ func policies() map[string]Policy {
 	v4.SSHPort, v4.Admins, v4.Mesh.Guests = 2222, ranges("192.168.1.0/24", "10.0.0.7/32"), nil
 	dual.Mesh.Networks = append(dual.Mesh.Networks, netip.MustParsePrefix("fd00:90::/64"))
 	dual.Mesh.Guests = ranges("10.90.0.201/32", "10.90.0.202/32", "fd00:90::c9/128")
-	return map[string]Policy{"standard": standard(), "proxied": proxied, "worker": worker, "v4": v4, "dual": dual}
+	lan := standard()
+	lan.MeshPort, lan.Mesh = 0, Mesh{Networks: ranges("192.168.1.11/32", "192.168.1.12/32")}
+	return map[string]Policy{"lan": lan, "standard": standard(), "proxied": proxied, "worker": worker, "v4": v4, "dual": dual}
 }
 
 func TestTables(t *testing.T) {

@@ -13,9 +13,11 @@ import (
 // Ports of Docker Swarm, which are open inside the mesh only: 2377 manages the
 // swarm, 7946 gossips, 4789 carries overlay networks without any check of who
 // sent what.
+const overlayPort = 4789
+
 var (
 	swarmTCP = []int{2377, 7946}
-	swarmUDP = []int{4789, 7946}
+	swarmUDP = []int{overlayPort, 7946}
 )
 
 // metadata is where clouds tell a machine its user data. Containers have no
@@ -32,7 +34,7 @@ type Policy struct {
 	WebPorts   []int
 	WebSources []netip.Prefix
 	// MeshPort is WireGuard's, over UDP and open to everybody: it does not
-	// answer those without a key.
+	// answer those without a key. Without a mesh it is 0.
 	MeshPort int
 	Mesh     Mesh
 	// Docker is the range of the bridges of Docker's on the host.
@@ -41,7 +43,9 @@ type Policy struct {
 
 // Mesh says what may come in over the mesh.
 type Mesh struct {
-	// Interface is the device, Networks the sources that may come over it.
+	// Interface is the device, Networks the sources that may come over it. No
+	// Interface means that there is no mesh: Networks are then the hosts on
+	// their LAN, which may reach Swarm's ports, and overlays only encrypted.
 	Interface string
 	Networks  []netip.Prefix
 	// Guests are those of them that are no hosts: they reach everything but
@@ -59,13 +63,17 @@ func (p *Policy) validate() error {
 	if len(p.Admins) == 0 {
 		faults = append(faults, errors.New("no admins: nobody could reach SSH"))
 	}
-	for _, port := range append([]int{p.SSHPort, p.MeshPort}, p.WebPorts...) {
+	open := append([]int{p.SSHPort}, p.WebPorts...)
+	if p.Mesh.Interface != "" {
+		open = append(open, p.MeshPort)
+	}
+	for _, port := range open {
 		if port < 1 || port > 65535 {
 			faults = append(faults, fmt.Errorf("port %d: need 1 to 65535", port))
 		}
 	}
-	if p.Mesh.Interface == "" || len(p.Mesh.Networks) == 0 || !p.Docker.IsValid() {
-		faults = append(faults, errors.New("need Mesh.Interface, Mesh.Networks and Docker"))
+	if len(p.Mesh.Networks) == 0 || !p.Docker.IsValid() {
+		faults = append(faults, errors.New("need Mesh.Networks and Docker"))
 	}
 	if p.WebSources != nil {
 		faults = append(faults, CheckSources(p.WebSources))

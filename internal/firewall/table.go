@@ -36,11 +36,13 @@ func (p Policy) Table() (string, error) {
 		b.WriteString(setText(set.name+"4", "ipv4_addr", set.ranges, netip.Addr.Is4))
 		b.WriteString(setText(set.name+"6", "ipv6_addr", set.ranges, netip.Addr.Is6))
 	}
+	among := p.among()
 	b.WriteString(strings.NewReplacer(
-		"$WG", `"`+p.Mesh.Interface+`"`,
+		"$MESHJUMP", among.jump,
+		"$MESHGUARD", among.guard,
+		"$MESHPORT", among.port,
 		"$DOCKER", p.Docker.String(),
 		"$SSH", fmt.Sprint(p.SSHPort),
-		"$MESHPORT", fmt.Sprint(p.MeshPort),
 		"$WEB", p.webRules(),
 		"$METADATA", metadata,
 		"$SWARMTCP", ports(swarmTCP),
@@ -66,6 +68,30 @@ func (p *Policy) webRules() string {
 		return "# this host takes no visitors"
 	}
 	return fmt.Sprintf("ip saddr @web4 tcp dport %[1]s accept\n\t\tip6 saddr @web6 tcp dport %[1]s accept", ports(p.WebPorts))
+}
+
+// among are the rules by which hosts reach one another.
+type among struct{ jump, guard, port string }
+
+func (p *Policy) among() among {
+	lines := func(rules ...string) string { return strings.Join(rules, "\n\t\t") }
+	if p.Mesh.Interface != "" {
+		return among{
+			jump: fmt.Sprintf("iifname %q jump mesh", p.Mesh.Interface),
+			guard: lines("ip saddr @mesh4 counter drop", "ip daddr @mesh4 counter drop",
+				"ip6 saddr @mesh6 counter drop", "ip6 daddr @mesh6 counter drop"),
+			port: fmt.Sprintf("udp dport %d accept", p.MeshPort),
+		}
+	}
+	return among{
+		jump: "# this cluster has no mesh",
+		// A packet comes by here twice: as ESP, and then as what was in it. This
+		// is before connections that stand are let through.
+		guard: lines(fmt.Sprintf("udp dport %d meta ipsec missing counter drop comment \"overlays in plain text\"", overlayPort)),
+		port: lines("ip saddr @mesh4 meta l4proto esp accept",
+			"ip saddr @mesh4 tcp dport "+ports(swarmTCP)+" accept",
+			"ip saddr @mesh4 udp dport "+ports(swarmUDP)+" accept"),
+	}
 }
 
 // setText is a named set of ranges of one family, so that its elements can be
@@ -102,7 +128,7 @@ const chains = `
 		type filter hook prerouting priority -150; policy drop;
 		iifname "lo" accept
 		ip daddr $METADATA counter drop comment "metadata, asked for by a container"
-		iifname $WG jump mesh
+		$MESHJUMP
 		iifname "docker0" jump containers
 		iifname "docker_gwbridge" jump containers
 		iifname "br-*" ip saddr $DOCKER jump containers
@@ -111,10 +137,7 @@ const chains = `
 
 	chain outside {
 		# Addresses that live inside cannot be asked for, or borrowed, outside.
-		ip saddr @mesh4 counter drop
-		ip daddr @mesh4 counter drop
-		ip6 saddr @mesh6 counter drop
-		ip6 daddr @mesh6 counter drop
+		$MESHGUARD
 		ip daddr $DOCKER counter drop
 		fib daddr type local tcp dport $SSH jump ssh
 		ct state established,related accept
@@ -127,7 +150,7 @@ const chains = `
 		icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } ip6 saddr fe80::/10 accept
 		meta nfproto ipv4 udp sport 67 udp dport 68 accept comment "DHCP"
 		ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept comment "DHCPv6"
-		udp dport $MESHPORT accept
+		$MESHPORT
 		$WEB
 		counter drop
 	}

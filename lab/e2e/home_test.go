@@ -77,6 +77,12 @@ func (c *checkout) homeConfig(boards []machine) {
 		c.edit("Pulumi.home.yaml", "address: "+shipped, own)
 		c.edit("Pulumi.home.yaml", "hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "hostKey: "+b.HostKey)
 	}
+	c.homeImages()
+}
+
+// homeImages puts the lab's images in the place of those that the world has.
+func (c *checkout) homeImages() {
+	c.t.Helper()
 	var images map[string]string
 	if err := json.Unmarshal([]byte(c.run(".skep/bin/lab images 2>/dev/null")), &images); err != nil {
 		c.t.Fatalf("read `lab images`: %v", err)

@@ -23,9 +23,23 @@ var vms = []string{"node-1", "node-2"}
 const vmPatience = 40 * time.Minute
 
 // TestVM is the cluster on machines with a kernel of their own, for what a
-// container cannot show: WireGuard in the kernel under systemd-networkd,
-// encrypted overlay networks, a real boot.
+// container cannot show: WireGuard in the kernel under systemd-networkd, and a
+// real boot.
 func TestVM(t *testing.T) {
+	newVMCheckout(t).steps([]step{
+		{"up", testVMUp},
+		{"mesh in the kernel, under networkd", testVMMesh},
+		{"whoami from outside, and nothing else", testVMOutside},
+		{"second up changes nothing", testVMSecondUp},
+		{"reboot of one, and of the other", testVMRebootEach},
+		{"power cut to all", testVMPowerCut},
+		{"destroy leaves nothing", testVMDestroy},
+	})
+}
+
+// newVMCheckout is a checkout whose lab has virtual machines.
+func newVMCheckout(t *testing.T) *checkout {
+	t.Helper()
 	need(t, vmVariable, "make test-vm")
 	c := copied(t)
 	c.limit, c.progress = vmPatience, true
@@ -47,19 +61,20 @@ func TestVM(t *testing.T) {
 		t.Skip("KVM does not work here; make test-vm runs this test all the same, emulated")
 	}
 	t.Logf("machines run on %s", lab.Accelerator)
-	steps := []struct {
-		name string
-		run  func(*checkout)
-	}{
-		{"up", testVMUp},
-		{"mesh in the kernel, under networkd", testVMMesh},
-		{"whoami from outside, and nothing else", testVMOutside},
-		{"second up changes nothing", testVMSecondUp},
-		{"reboot of one, and of the other", testVMRebootEach},
-		{"power cut to all", testVMPowerCut},
-		{"destroy leaves nothing", testVMDestroy},
-	}
-	for _, step := range steps {
+	return c
+}
+
+// step is a part of a cluster's life.
+type step struct {
+	name string
+	run  func(*checkout)
+}
+
+// steps are run one after the other; each builds on those before.
+func (c *checkout) steps(all []step) {
+	t := c.t
+	t.Helper()
+	for _, step := range all {
 		start := time.Now()
 		if !t.Run(step.name, func(t *testing.T) {
 			c.t = t
@@ -165,14 +180,22 @@ func bootID(c *checkout, host string) string {
 	return c.on(host, "cat /proc/sys/kernel/random/boot_id")
 }
 
+// awaitBoot waits until a machine has booted since it had that id.
+func (c *checkout) awaitBoot(host, before string) {
+	c.t.Helper()
+	quiet := *c
+	quiet.progress = false
+	quiet.until(vmPatience, host+" to boot again", func() bool {
+		out, err := quiet.try(".skep/bin/lab ssh " + host + " cat /proc/sys/kernel/random/boot_id 2>/dev/null")
+		return err == nil && strings.TrimSpace(out) != before
+	})
+}
+
 func testVMRebootEach(c *checkout) {
 	for _, host := range vms {
 		before, start := bootID(c, host), time.Now()
 		_, _ = c.try(".skep/bin/lab ssh " + host + " systemctl reboot")
-		c.until(vmPatience, host+" to boot again", func() bool {
-			out, err := c.try(".skep/bin/lab ssh " + host + " cat /proc/sys/kernel/random/boot_id 2>/dev/null")
-			return err == nil && strings.TrimSpace(out) != before
-		})
+		c.awaitBoot(host, before)
 		testVMWhole(c, start)
 	}
 }

@@ -167,7 +167,7 @@ func (l *Lab) createArgs(m Machine, hardware []string) ([]string, error) {
 // hardware is the end of the docker command, from memory to image.
 func (l *Lab) hardware(m Machine, image string) ([]string, error) {
 	if l.virtual() {
-		return l.virtualHardware(m), nil
+		return l.virtualHardware(m, image), nil
 	}
 	grant, err := engine.Grant()
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 	virtualBoot = 15 * time.Minute
 	// overhead is what qemu needs beside the machine's own memory, in MiB: for
 	// the code that it translates, and for buffers.
-	overhead = 640
+	overhead = 896
 	// virtualStop is how long it may take to shut down, in seconds.
 	virtualStop = 300
 )
@@ -38,7 +38,7 @@ func (l *Lab) bootLimit() time.Duration {
 
 // virtualHardware makes the container of a virtual machine: it may make network
 // devices and run qemu, and nothing else.
-func (l *Lab) virtualHardware(m Machine) []string {
+func (l *Lab) virtualHardware(m Machine, image string) []string {
 	i := l.instance
 	guest := vm.Machine{Accelerator: vm.Accelerator(i.Accelerator), Memory: mebibytes(m.Size), CPUs: processors(m.Size)}
 	args := []string{
@@ -58,7 +58,7 @@ func (l *Lab) virtualHardware(m Machine) []string {
 	for _, variable := range guest.Environment() {
 		args = append(args, "--env", variable)
 	}
-	return append(args, i.HostImage, "vm", "boot")
+	return append(args, image, "vm", "boot")
 }
 
 var sizeProcessors = regexp.MustCompile(`(?:^|-)(\d+)vcpu(?:-|$)`)

@@ -23,12 +23,12 @@ func newVirtualLab(t *testing.T) *Lab {
 
 func TestVirtualHardware(t *testing.T) {
 	l := newVirtualLab(t)
-	got, err := l.hardware(node, "")
+	got, err := l.hardware(node, "host:1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
-		"--stop-timeout", "300", "--memory", "2688m", "--cap-add", "NET_ADMIN", "--device", "/dev/net/tun",
+		"--stop-timeout", "300", "--memory", "2944m", "--cap-add", "NET_ADMIN", "--device", "/dev/net/tun",
 		"--sysctl", "net.ipv6.conf.all.disable_ipv6=1", "--sysctl", "net.ipv6.conf.default.disable_ipv6=1",
 		"--volume", "/skep-lab/state", "--volume", "/cache/disk.img:/skep-lab/system:ro",
 		"--volume", "/lab/bin:/skep-lab/bin:ro", "--entrypoint", "/skep-lab/bin/lab",

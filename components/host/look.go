@@ -1,0 +1,54 @@
+package host
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// lookLimit bounds a look at a machine: it may have to load a kernel module.
+const lookLimit = 30 * time.Second
+
+// Look runs a script's `check` on a machine that exists, before anything of
+// ours is there, and returns what it says is wrong. A check changes nothing, so
+// a preview may do it. The error wraps ErrUnreachable where nothing answers.
+func Look(m ExistingArgs, privateKey string, script Script, args ...string) error {
+	client, err := dial(Login{
+		Address: m.Address.String(), Port: m.Port, User: m.User, PrivateKey: privateKey, HostKey: m.HostKey,
+	}, lookLimit)
+	if err != nil {
+		return fmt.Errorf("look at the machine: %w", err)
+	}
+	defer func() { _ = client.Close() }()
+	return check(client, m.User, script, args)
+}
+
+func check(client *ssh.Client, user string, script Script, args []string) error {
+	session, err := client.NewSession()
+	if err != nil {
+		return fmt.Errorf("look at the machine: %w", err)
+	}
+	defer func() { _ = session.Close() }()
+	var said bytes.Buffer
+	session.Stdin, session.Stderr = strings.NewReader(script.alone()), &said
+	line := rootLine(user, lookLimit) + " " + shellWords(append([]string{"bash", "-s", "check"}, args...))
+	err = session.Run(line)
+	var exit *ssh.ExitError
+	if errors.As(err, &exit) && said.Len() > 0 {
+		return errors.New(strings.TrimPrefix(strings.TrimSpace(said.String()), "bash: "))
+	}
+	if err != nil {
+		return fmt.Errorf("look at the machine: %w", err)
+	}
+	return nil
+}
+
+// alone is the script's text with what it sources, for a machine without a
+// toolbox.
+func (s Script) alone() string {
+	return strings.Replace(s.Text, `. "${0%/*}/prelude.sh"`, preludeText, 1)
+}
