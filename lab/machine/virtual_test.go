@@ -39,7 +39,7 @@ func TestVirtualHardware(t *testing.T) {
 		t.Errorf("arguments (-want +got)\n%s", diff)
 	}
 	l.instance.Accelerator = "kvm"
-	if got := strings.Join(l.virtualHardware(node), " "); !strings.Contains(got, "--device /dev/kvm") {
+	if got := strings.Join(l.virtualHardware(node, "host:1"), " "); !strings.Contains(got, "--device /dev/kvm") {
 		t.Errorf("KVM without its device: %s", got)
 	}
 }
