@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumix"
 
+	"skep/components/dns"
 	"skep/components/host"
 	"skep/components/mesh"
 	"skep/components/stack"
@@ -84,7 +85,7 @@ func newAccess(ctx *pulumi.Context, c *Config) (access, error) {
 type accessComponent struct{ pulumi.ResourceState }
 
 // newHosts makes or adopts every machine.
-func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud) ([]*host.Host, error) {
+func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud, visitors []netip.Prefix) ([]*host.Host, error) {
 	toolbox := host.Toolbox(slices.Concat(host.Scripts(), mesh.Scripts(), swarm.Scripts(), stack.Scripts()))
 	slots := c.upgradeSlots()
 	var hosts []*host.Host
@@ -98,7 +99,10 @@ func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud) ([]*h
 			PrivateKey: a.privateKey, Toolbox: toolbox, Docker: c.Networks.Docker, MTU: c.Mesh.MTU,
 			EngineVersion: c.Engine.Version, Admins: c.Admins,
 			Upgrades: host.Upgrades{At: slots[h.Name], Reboot: c.Upgrades.Reboot},
-			Firewall: c.firewall(*h.Ingress),
+			Firewall: c.firewall(*h.Ingress, visitors),
+		}
+		if c.DNS.Proxied && *h.Ingress {
+			args.RangesURL = c.DNS.RangesURL
 		}
 		if h.Exists() {
 			existing := h.existing()
@@ -137,7 +141,7 @@ func newCloud(ctx *pulumi.Context, c *Config, a access) (*host.Cloud, error) {
 }
 
 // protect makes the cloud's firewall, where there is a cloud.
-func protect(ctx *pulumi.Context, c *Config, cloud *host.Cloud, hosts []*host.Host, network *mesh.Mesh) error {
+func protect(ctx *pulumi.Context, c *Config, cloud *host.Cloud, hosts []*host.Host, network *mesh.Mesh, visitors []netip.Prefix) error {
 	if cloud == nil {
 		return nil
 	}
@@ -145,17 +149,27 @@ func protect(ctx *pulumi.Context, c *Config, cloud *host.Cloud, hosts []*host.Ho
 	for _, h := range hosts {
 		proven = append(proven, network.Up(h))
 	}
-	return cloud.Protect(ctx, "cloud", c.firewall(true), proven)
+	return cloud.Protect(ctx, "cloud", c.firewall(true, visitors), proven)
 }
 
-// firewall is what may reach a host; ingress says whether visitors may.
-func (c *Config) firewall(ingress bool) firewall.Policy {
+// visitorRanges are where visitors come from: Cloudflare's proxies, or nil for
+// everywhere.
+func visitorRanges(ctx *pulumi.Context, c *Config) ([]netip.Prefix, error) {
+	if !c.DNS.Proxied {
+		return nil, nil
+	}
+	return dns.ProxyRanges(ctx)
+}
+
+// firewall is what may reach a host; ingress says whether visitors may, and
+// visitors from where.
+func (c *Config) firewall(ingress bool, visitors []netip.Prefix) firewall.Policy {
 	policy := firewall.Policy{
 		SSHPort: 22, Admins: c.Admins, MeshPort: c.Mesh.Port, Docker: c.Networks.Docker,
 		Mesh: firewall.Mesh{Interface: mesh.Device, Networks: []netip.Prefix{c.Networks.Mesh}},
 	}
 	if ingress {
-		policy.WebPorts = []int{80, 443}
+		policy.WebPorts, policy.WebSources = []int{80, 443}, visitors
 	}
 	if c.meshless() {
 		policy.MeshPort, policy.Mesh = 0, firewall.Mesh{}

@@ -121,6 +121,10 @@ type DNSConfig struct {
 	Provider string `json:"provider"`
 	Zone     string `json:"zone"`
 	TTL      int    `json:"ttl"`
+	// Proxied lets visitors come through Cloudflare only.
+	Proxied bool `json:"proxied"`
+	// RangesURL is where hosts fetch the ranges of Cloudflare's proxies.
+	RangesURL string `json:"rangesURL"`
 }
 
 // loadConfig reads, completes and checks the stack's config, and reports every
@@ -162,7 +166,7 @@ func defaults() *Config {
 		DigitalOcean: DigitalOceanConfig{Region: "fra1", Size: "s-1vcpu-2gb", Image: "debian-13-x64"},
 		Admins:       []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
 		Upgrades:     UpgradesConfig{Window: "02:00", Reboot: true},
-		DNS:          DNSConfig{Provider: "cloudflare", TTL: 300},
+		DNS:          DNSConfig{Provider: "cloudflare", TTL: 300, RangesURL: "https://www.cloudflare.com"},
 	}
 }
 

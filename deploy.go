@@ -31,7 +31,11 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	hosts, err := newHosts(ctx, config, access, cloud)
+	visitors, err := visitorRanges(ctx, config)
+	if err != nil {
+		return err
+	}
+	hosts, err := newHosts(ctx, config, access, cloud, visitors)
 	if err != nil {
 		return err
 	}
@@ -42,7 +46,7 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := protect(ctx, config, cloud, hosts, network); err != nil {
+	if err := protect(ctx, config, cloud, hosts, network, visitors); err != nil {
 		return err
 	}
 	nodes, err := swarm.New(ctx, "swarm", &swarm.Args{
@@ -65,7 +69,7 @@ func deploy(ctx *pulumi.Context) error {
 	}
 	if config.DNS.Provider == "cloudflare" {
 		_, err = dns.New(ctx, "dns", &dns.Args{
-			Zone: config.DNS.Zone, Domain: config.Domain, TTL: config.DNS.TTL, Hosts: hosts, Routes: routes,
+			Zone: config.DNS.Zone, Domain: config.Domain, TTL: config.DNS.TTL, Proxied: config.DNS.Proxied, Hosts: hosts, Routes: routes,
 		})
 		if err != nil {
 			return err

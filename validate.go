@@ -21,6 +21,7 @@ var (
 	labelValue = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 	version    = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*([.+~-][A-Za-z0-9.+~-]+)?$`)
 	timeOfDay  = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
+	rangesURL  = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*$`)
 	userName   = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 )
 
@@ -46,6 +47,12 @@ func (c *Config) validateDomain() error {
 	}
 	if c.DNS.TTL < 60 || c.DNS.TTL > 86400 {
 		faults = append(faults, fmt.Errorf("skep:dns.ttl: %d: need 60 to 86400 seconds", c.DNS.TTL))
+	}
+	if c.DNS.Proxied && c.DNS.Provider != "cloudflare" {
+		faults = append(faults, fmt.Errorf("skep:dns.proxied: true with provider %q: only Cloudflare has proxies", c.DNS.Provider))
+	}
+	if !rangesURL.MatchString(c.DNS.RangesURL) {
+		faults = append(faults, fmt.Errorf("skep:dns.rangesURL: %q: need an https:// address of the folder with ips-v4 and ips-v6, without a slash at its end", c.DNS.RangesURL))
 	}
 	return errors.Join(faults...)
 }

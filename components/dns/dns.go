@@ -30,6 +30,9 @@ type Args struct {
 	Zone, Domain string
 	// TTL of each record, in seconds.
 	TTL int
+	// Proxied lets Cloudflare's proxies take the visitors of routes. Hosts' own
+	// names stay plain, since SSH and the mesh go there.
+	Proxied bool
 	// Hosts get a record each.
 	Hosts []*host.Host
 	// Routes get a record each.
@@ -57,10 +60,14 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err != nil {
 		return nil, fmt.Errorf("look up zone %q at Cloudflare: %w", args.Zone, err)
 	}
-	record := func(child, kind, fqdn string, content pulumi.StringInput) error {
+	record := func(child, kind, fqdn string, content pulumi.StringInput, proxied bool) error {
+		ttl := args.TTL
+		if proxied {
+			ttl = 1 // "automatic", the only one that Cloudflare takes here
+		}
 		_, err := cloudflare.NewRecord(ctx, name+"-"+child, &cloudflare.RecordArgs{
 			ZoneId: pulumi.String(zone.Id), Name: pulumi.String(fqdn), Type: pulumi.String(kind),
-			Content: content.ToStringOutput().ToStringPtrOutput(), Ttl: pulumi.Int(args.TTL), Proxied: pulumi.Bool(false),
+			Content: content.ToStringOutput().ToStringPtrOutput(), Ttl: pulumi.Int(ttl), Proxied: pulumi.Bool(proxied),
 			Comment: pulumi.String("made by Skep"),
 		}, pulumi.Parent(d))
 		return err
@@ -68,13 +75,13 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	var faults []error
 	ingress := IngressLabel + "." + args.Domain
 	for _, h := range args.Hosts {
-		faults = append(faults, record(h.Name, "A", h.Name+"."+args.Domain, h.PublicAddress))
+		faults = append(faults, record(h.Name, "A", h.Name+"."+args.Domain, h.PublicAddress, false))
 		if h.Ingress {
-			faults = append(faults, record(IngressLabel+"-"+h.Name, "A", ingress, h.PublicAddress))
+			faults = append(faults, record(IngressLabel+"-"+h.Name, "A", ingress, h.PublicAddress, false))
 		}
 	}
 	for _, r := range args.Routes {
-		faults = append(faults, record("route-"+r.Host, "CNAME", r.Host, pulumi.String(ingress)))
+		faults = append(faults, record("route-"+r.Host, "CNAME", r.Host, pulumi.String(ingress), args.Proxied))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err

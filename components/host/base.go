@@ -42,6 +42,9 @@ var basePruneText string
 //go:embed base-upgrades.sh
 var baseUpgradesText string
 
+//go:embed base-ranges.sh
+var baseRangesText string
+
 // base runs baseParts in their order, as one command.
 var base = Script{Name: "base", Text: baseText}
 
@@ -57,6 +60,7 @@ var baseParts = []Script{
 	{Name: "base-engine", Text: baseEngineText},
 	{Name: "base-prune", Text: basePruneText},
 	{Name: "base-upgrades", Text: baseUpgradesText},
+	{Name: "base-ranges", Text: baseRangesText},
 }
 
 // baseLimit bounds the base's time on a host: a first run may install an engine
@@ -107,6 +111,9 @@ func (h *Host) baseOptions(args *Args) []string {
 		"--login", h.User,
 		"--ssh-port", fmt.Sprint(h.Port),
 		"--mesh-port", fmt.Sprint(args.Firewall.MeshPort))
+	if args.RangesURL != "" {
+		options = append(options, "--ranges", args.RangesURL)
+	}
 	if args.EngineVersion != "" {
 		options = append(options, "--engine-version", args.EngineVersion)
 	}

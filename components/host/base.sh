@@ -105,6 +105,7 @@ do_apply() {
 	remember "$@"
 	mkdir -p "$toolbox"
 	[ -z "$undo" ] || ln -sfn "$undo" "$toolbox/undo"
+	[ -z "$firewall" ] || ln -sfn "$firewall" "$toolbox/firewall"
 	ln -sfn "$(readlink -f -- "$0")" "$toolbox/base"
 	umask 022
 	local part
@@ -138,7 +139,7 @@ do_undo() {
 	for ((i = ${#parts[@]} - 1; i >= 0; i--)); do
 		bash "${parts[i]}" undo "${words[@]}" </dev/null >&2 || fault "$(name_of "${parts[i]}") could not be undone; going on"
 	done
-	rm -f "$settings" "$toolbox/base"
+	rm -f "$settings" "$toolbox/base" "$toolbox/firewall"
 }
 
 dispatch "$@"

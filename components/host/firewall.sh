@@ -5,6 +5,7 @@
 #   apply [FILE]              tries FILE (default: firewall.nft beside this)
 #   confirm DIGEST COMMAND…   confirms the rules of that digest, then runs COMMAND
 #   rollback                  what the timer runs
+#   ranges FILE               web ports are for the ranges in FILE, one a line
 #   check, undo
 # shellcheck source-path=SCRIPTDIR source=prelude.sh
 . "${0%/*}/prelude.sh"
@@ -12,7 +13,9 @@
 # Below the tests' own folder when there are fakes.
 root=${SKEP_FAKES:+$SKEP_FAKES/root}
 dir=$root/etc/skep/firewall
-rules=$dir/rules.nft         # confirmed: what a boot loads
+rules=$dir/rules.nft         # confirmed
+web=$dir/web.nft             # web ranges that this host fetched after those came: they count
+boot=$dir/boot.nft           # both: what a boot loads
 candidate=$dir/candidate.nft # brought last
 print=$dir/table             # what the kernel makes of the confirmed rules
 unit=$root/etc/systemd/system/skep-firewall.service
@@ -30,7 +33,7 @@ do_apply() {
 	if cmp -s "$candidate" "$rules"; then
 		# Proven before: what a boot does without asking, too.
 		end_trial
-		in_force || nft -f "$rules" || die "nft cannot load $rules"
+		in_force || load || die "nft cannot load $boot"
 		keep
 		return 0
 	fi
@@ -107,6 +110,12 @@ acknowledged() {
 		sed -n 's/.*bytes_acked:\([0-9]*\).*/\1/p' | head -n1
 }
 
+# combine writes what a boot loads.
+combine() { { cat "$rules" && if [ -e "$web" ]; then cat "$web"; fi; } | install_file 600 "$boot" >/dev/null; }
+
+# load puts what was confirmed in force, in one transaction.
+load() { combine && nft -f "$boot"; }
+
 # end_trial takes the timer away and leaves the rules.
 end_trial() {
 	rm -f "$trial"
@@ -116,7 +125,7 @@ end_trial() {
 # take_back puts the confirmed rules in force, or none where there are none yet.
 # If they cannot be loaded an open host is better than one that nobody reaches.
 take_back() {
-	[ -s "$rules" ] && nft -f "$rules" || nft delete table inet skep 2>/dev/null || true
+	[ -s "$rules" ] && load || nft delete table inet skep 2>/dev/null || true
 	end_trial
 }
 
@@ -143,6 +152,8 @@ do_confirm() {
 		elif [ "$have" = "$(cat "$trial")" ]; then
 			die "the connection that brought the rules cannot confirm them: it takes a new one"
 		fi
+		# The web ranges of new rules are younger than what was fetched before.
+		rm -f "$web"
 		install_file 600 "$rules" <"$candidate" >/dev/null
 		end_trial
 		keep
@@ -158,12 +169,15 @@ digest() { if [ -e "$1" ]; then sha256sum "$1" | cut -c1-10; fi; }
 # Docker, and notes what the kernel makes of them.
 keep() {
 	local changed
+	combine
 	changed=$(unit_text | install_file 644 "$unit")
 	[ -z "$changed" ] || systemctl daemon-reload
 	systemctl -q enable skep-firewall.service
 	systemctl start skep-firewall.service || die "skep-firewall.service does not start; see: journalctl -u skep-firewall"
-	nft -s list table inet skep | install_file 600 "$print" >/dev/null
+	note
 }
+
+note() { nft -s list table inet skep | install_file 600 "$print" >/dev/null; }
 
 # unit_text: PartOf, since a restart of nftables.service flushes every table.
 unit_text() {
@@ -180,10 +194,43 @@ unit_text() {
 		[Service]
 		Type=oneshot
 		RemainAfterExit=yes
-		ExecStart=$(command -v nft) -f $rules
+		ExecStart=$(command -v nft) -f $boot
 		[Install]
 		WantedBy=sysinit.target
 	END
+}
+
+# do_ranges puts other web ranges in force, in one transaction. What somebody
+# changed by hand stays a fault for check to find, so only a table that was as
+# it should be is noted anew.
+do_ranges() {
+	local text whole='' fresh=$web.new
+	text=$(ranges_text "$1")
+	alone
+	[ -s "$rules" ] || die "no rules have been confirmed yet"
+	[ ! -e "$trial" ] || die "rules are on trial: the ranges have to wait"
+	if in_force; then whole=yes; fi
+	printf '%s\n' "$text" | install_file 600 "$fresh" >/dev/null
+	if [ -n "$whole" ] && cmp -s "$fresh" "$web"; then
+		rm -f "$fresh"
+		return 0
+	fi
+	if ! nft -f "$fresh"; then
+		rm -f "$fresh"
+		die "nft refuses the ranges; those before are in force"
+	fi
+	mv -f "$fresh" "$web"
+	combine
+	if [ -n "$whole" ]; then note; fi
+}
+
+ranges_text() {
+	local four six
+	four=$({ grep -v : "$1" || true; } | sort -u | paste -sd,)
+	six=$({ grep : "$1" || true; } | sort -u | paste -sd,)
+	if [ -z "$four" ] || [ -z "$six" ]; then die "$1 lacks the ranges of a family"; fi
+	printf 'flush set inet skep web4\nflush set inet skep web6\n'
+	printf 'add element inet skep web4 { %s }\nadd element inet skep web6 { %s }\n' "$four" "$six"
 }
 
 in_force() { [ -s "$print" ] && nft -s list table inet skep 2>/dev/null | cmp -s - "$print"; }
@@ -192,6 +239,7 @@ do_check() {
 	[ ! -e "$trial" ] || die "the rules are on trial"
 	[ -s "$rules" ] || die "no rules have been confirmed"
 	cmp -s "$candidate" "$rules" || die "the rules brought last were taken back"
+	cmp -s <(cat "$rules" "$web" 2>/dev/null) "$boot" || die "$boot is not what was confirmed: a boot would load other rules"
 	systemctl -q is-enabled skep-firewall.service || die "skep-firewall.service is not enabled: a boot would load no rules"
 	in_force || die "the table in force is not the one that was confirmed"
 }

@@ -99,6 +99,9 @@ type Args struct {
 	Upgrades Upgrades
 	// Firewall says what may reach the host; its SSHPort is filled in here.
 	Firewall firewall.Policy
+	// RangesURL is where the host fetches the ranges of its visitors, to keep
+	// those of Firewall young; empty where they come from everywhere.
+	RangesURL string
 }
 
 func (a *Args) validate() error {

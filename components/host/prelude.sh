@@ -107,7 +107,7 @@ dispatch() {
 	shift || true
 	case $verb in
 	apply | check | undo | confirm) ;;
-	up | wait | watch | rollback) ;; # for units
+	up | wait | watch | rollback | ranges) ;; # for units
 	--help | -h | '') die "usage: ${0##*/} apply|check|undo [options]" ;;
 	*) die "unknown verb $verb: need apply, check or undo" ;;
 	esac

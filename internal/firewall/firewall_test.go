@@ -121,6 +121,10 @@ func TestPoliciesThatAreRefused(t *testing.T) {
 		"empty sources":      {func(p *Policy) { p.WebSources = []netip.Prefix{} }, "empty"},
 		"all the world":      {func(p *Policy) { p.WebSources = ranges("104.16.0.0/13", "0.0.0.0/0") }, `"0.0.0.0/0"`},
 		"all of IPv6":        {func(p *Policy) { p.WebSources = ranges("::/0") }, `"::/0"`},
+		"too wide":           {func(p *Policy) { p.WebSources = ranges("104.0.0.0/9") }, `"104.0.0.0/9": need a range of /10`},
+		"private":            {func(p *Policy) { p.WebSources = ranges("172.0.0.0/10") }, `"172.0.0.0/10": need a public range`},
+		"private IPv6":       {func(p *Policy) { p.WebSources = ranges("fd00::/32") }, `"fd00::/32": need a public range`},
+		"host bits":          {func(p *Policy) { p.WebSources = ranges("104.16.0.1/13") }, `"104.16.0.1/13"`},
 		"no mesh":            {func(p *Policy) { p.Mesh.Networks = nil }, "Mesh.Networks"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,5 +138,12 @@ func TestPoliciesThatAreRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestDistinct(t *testing.T) {
+	got := Distinct(ranges("104.16.0.0/13", "104.17.0.0/16", "104.16.0.0/13", "2606:4700::/32", "2606:4700:1::/48", "104.24.0.0/14"))
+	if diff := cmp.Diff(ranges("104.16.0.0/13", "2606:4700::/32", "104.24.0.0/14"), got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+		t.Errorf("Distinct (-want +got):\n%s", diff)
 	}
 }

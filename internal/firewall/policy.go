@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"skep/internal/address"
 )
@@ -104,21 +105,55 @@ func CheckAdmins(name string, ranges []netip.Prefix) error {
 	return errors.Join(faults...)
 }
 
+// Ranges wider than these are not those of a network of proxies. The widest of
+// Cloudflare's are a /13 and a /29. base-ranges.sh holds what it fetches to the
+// same.
+const (
+	widest4 = 10
+	widest6 = 20
+)
+
+// notPublic is what no visitor on the internet has (RFC 6890), but for the
+// ranges of documentation, which are fit for trying things.
+var notPublic = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("172.16.0.0/12"),
+	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("224.0.0.0/3"),
+	netip.MustParsePrefix("::/3"), netip.MustParsePrefix("4000::/2"), netip.MustParsePrefix("8000::/1"),
+}
+
 // CheckSources refuses a list of ranges that cannot be what a network of
-// proxies publishes: none at all, or one so wide that it means everybody.
+// proxies publishes: none at all, one so wide that it means everybody, or one
+// that is not public.
 func CheckSources(ranges []netip.Prefix) error {
 	if len(ranges) == 0 {
 		return errors.New("the list of web sources is empty: keep the last good one")
 	}
 	var faults []error
 	for _, r := range ranges {
-		least := 8
+		least := widest4
 		if r.Addr().Is6() {
-			least = 16
+			least = widest6
 		}
-		if !r.IsValid() || r != r.Masked() || r.Bits() < least {
+		switch {
+		case !r.IsValid() || r != r.Masked() || r.Bits() < least:
 			faults = append(faults, fmt.Errorf("web source %q: need a range of /%d or smaller, without host bits", r, least))
+		case slices.ContainsFunc(notPublic, r.Overlaps):
+			faults = append(faults, fmt.Errorf("web source %q: need a public range", r))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// Distinct leaves out ranges that lie in another of the list, which a set of
+// the kernel's refuses.
+func Distinct(ranges []netip.Prefix) []netip.Prefix {
+	var out []netip.Prefix
+	for i, r := range ranges {
+		if !slices.ContainsFunc(ranges[:i], func(o netip.Prefix) bool { return o == r }) &&
+			!slices.ContainsFunc(ranges, func(o netip.Prefix) bool { return o.Bits() < r.Bits() && o.Contains(r.Addr()) }) {
+			out = append(out, r)
+		}
+	}
+	return out
 }

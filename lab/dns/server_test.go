@@ -85,6 +85,8 @@ func TestAnswer(t *testing.T) {
 		{"x.own.apps.skep.test", dns.TypeA, "NXDOMAIN\n" + soa},
 		{"none.skep.test", dns.TypeA, "NXDOMAIN\n" + soa},
 		{"registry.skep.internal", dns.TypeA, "NOERROR\nregistry.skep.internal. A 10.77.0.2"},
+		{"www.cloudflare.com", dns.TypeA, "NOERROR\nwww.cloudflare.com. A 10.77.0.2"},
+		{"api.cloudflare.com", dns.TypeA, "SERVFAIL"},
 		{"example.org", dns.TypeA, "SERVFAIL"},
 		{"out.skep.test", dns.TypeA, "SERVFAIL\nout.skep.test. CNAME example.org."},
 	} {

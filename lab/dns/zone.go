@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"skep/lab/cloud"
 )
 
 // Registry is the name of the lab's image registry, in a zone that no cloud
@@ -49,6 +51,8 @@ func readZones(dir string, services netip.Addr) (zones, error) {
 	z := zones{records: map[string][]dns.RR{}}
 	z.addOrigin("skep.internal", services)
 	z.add(&dns.A{Hdr: header(dns.Fqdn(Registry), dns.TypeA, autoTTL), A: services.AsSlice()})
+	z.addOrigin(cloud.RangesHost, services)
+	z.add(&dns.A{Hdr: header(dns.Fqdn(cloud.RangesHost), dns.TypeA, autoTTL), A: services.AsSlice()})
 	err := eachFile(filepath.Join(dir, "zone"), func(text []byte) error {
 		var zone struct{ Name string }
 		if err := json.Unmarshal(text, &zone); err != nil {

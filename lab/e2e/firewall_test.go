@@ -35,6 +35,8 @@ func TestFirewall(t *testing.T) {
 		{"a changed rule is quick and restarts nothing", testChangedRule},
 		{"rules that lock us out fail the run", testLockout},
 		{"rules that nobody confirms go by themselves", testUnconfirmed},
+		{"visitors come through Cloudflare only", testProxied},
+		{"ranges are refreshed, and only by sound lists", testRangesRefresh},
 		{"a boot loads the rules before Docker", testFirewallBoot},
 	} {
 		if !t.Run(step.name, func(t *testing.T) {
@@ -201,6 +203,9 @@ func testFirewallBoot(c *checkout) {
 		return err == nil && strings.TrimSpace(out) == "active"
 	})
 	c.firewall("node-3", "check")
+	if got := c.on("node-3", "nft list set inet skep web4"); !strings.Contains(got, "173.245.48.0/20") {
+		c.t.Errorf("after a boot the web ports are for others: %s", got)
+	}
 	stamps := strings.Fields(c.on("node-3", "systemctl show -P ActiveEnterTimestampMonotonic skep-firewall.service; systemctl show -P InactiveExitTimestampMonotonic docker.service"))
 	loaded, _ := strconv.Atoi(stamps[0])
 	docker, _ := strconv.Atoi(stamps[1])

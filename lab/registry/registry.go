@@ -6,10 +6,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -19,7 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 
@@ -154,24 +151,6 @@ func (r *Registry) load() error {
 			return fmt.Errorf("load manifest %q: something that it names is missing", refused[0].Path)
 		}
 		waiting = refused
-	}
-	return nil
-}
-
-// Serve answers over TLS on addr until the context ends.
-func (r *Registry) Serve(ctx context.Context, addr string, cert tls.Certificate) error {
-	server := &http.Server{
-		Addr:              addr,
-		Handler:           r,
-		ReadHeaderTimeout: 10 * time.Second,
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
-		// Clients that hang up are not worth a line each.
-		ErrorLog: log.New(io.Discard, "", 0),
-	}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.ListenAndServeTLS("", ""); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve registry on %q: %w", addr, err)
 	}
 	return nil
 }

@@ -2,11 +2,18 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
+	"net/http"
+	"time"
 
 	mdns "github.com/miekg/dns"
 
+	"skep/lab/cloud"
 	"skep/lab/dns"
 	"skep/lab/registry"
 )
@@ -40,9 +47,39 @@ func runServe(ctx context.Context, s *session, args []string) error {
 	defer stop()
 	ended := make(chan error, 2)
 	go func() { ended <- names.Serve(ctx, ":53") }()
-	go func() { ended <- images.Serve(ctx, ":443", cert) }()
+	go func() { ended <- serveTLS(ctx, ":443", cert, byHost(images, cloud.Open(s.instance.CloudDir()))) }()
 	err = <-ended
 	stop()
 	<-ended
 	return err
+}
+
+// byHost sends requests to Cloudflare's name to the played one, and all others
+// to the registry.
+func byHost(images http.Handler, played *cloud.Store) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host == cloud.RangesHost {
+			played.ServeRanges(w, r)
+			return
+		}
+		images.ServeHTTP(w, r)
+	})
+}
+
+// serveTLS answers on addr until the context ends.
+func serveTLS(ctx context.Context, addr string, cert tls.Certificate, handler http.Handler) error {
+	server := &http.Server{
+		Addr:              addr,
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+		// Clients that hang up are not worth a line each.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.ListenAndServeTLS("", ""); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve TLS on %q: %w", addr, err)
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"skep/lab/ca"
+	"skep/lab/cloud"
 	"skep/lab/dns"
 	"skep/lab/engine"
 	"skep/lab/images"
@@ -116,11 +117,11 @@ func (s *session) target() (images.Target, error) {
 	return images.Target{Host: dns.Registry, Address: s.instance.Services(), Trust: authority.Pool()}, nil
 }
 
-// certificate is the registry's; every start of the services has a fresh one.
+// certificate is that of the services' names; every start of the services has a fresh one.
 func certificate(dir string) (tls.Certificate, error) {
 	authority, err := ca.Open(dir)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	return authority.Issue(dns.Registry)
+	return authority.Issue(dns.Registry, cloud.RangesHost)
 }

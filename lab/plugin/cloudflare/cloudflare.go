@@ -91,7 +91,7 @@ func provider(a *account) bridge.Provider {
 		},
 		Configure: a.configure,
 		Resources: []*bridge.Resource{record(a)},
-		Functions: []*bridge.Function{getZone(a), getZones(a), getIPRanges()},
+		Functions: []*bridge.Function{getZone(a), getZones(a), getIPRanges(a)},
 	}
 }
 

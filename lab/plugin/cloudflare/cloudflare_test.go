@@ -3,6 +3,8 @@ package cloudflare
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -385,9 +387,28 @@ func TestZones(t *testing.T) {
 }
 
 func TestIPRanges(t *testing.T) {
-	got, problem := newWorld(t).Invoke("cloudflare:index/getIpRanges:getIpRanges", m{})
+	w := newWorld(t)
+	got, problem := w.Invoke("cloudflare:index/getIpRanges:getIpRanges", m{})
 	if problem != "" || len(got["ipv4CidrBlocks"].(list)) != 15 || len(got["ipv6CidrBlocks"].(list)) != 7 || len(got["cidrBlocks"].(list)) != 22 {
 		t.Errorf("getIpRanges: %s %v", problem, got)
+	}
+	// The data source and the published list are one.
+	if err := os.MkdirAll(filepath.Join(w.dir, "ranges"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "ranges", cloud.IPv4Ranges), []byte("203.0.113.0/24\n104.16.0.0/13\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, problem = w.Invoke("cloudflare:index/getIpRanges:getIpRanges", m{})
+	if diff := cmp.Diff(list{"104.16.0.0/13", "203.0.113.0/24"}, got["ipv4CidrBlocks"]); problem != "" || diff != "" {
+		t.Errorf("getIpRanges of a changed list: %s (-want +got):\n%s", problem, diff)
+	}
+	for path, want := range map[string]int{"/ips-v4": http.StatusOK, "/ips-v5": http.StatusNotFound, "/": http.StatusNotFound} {
+		answer := httptest.NewRecorder()
+		w.store.ServeRanges(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		if answer.Code != want || want == http.StatusOK && answer.Body.String() != "203.0.113.0/24\n104.16.0.0/13\n" {
+			t.Errorf("GET %s: %d %q", path, answer.Code, answer.Body)
+		}
 	}
 }
 

@@ -140,19 +140,9 @@ func filtered(filter bridge.Values, z cloud.Zone) bool {
 // checksum is how upstream makes ids for lists.
 func checksum(text string) string { return strconv.Itoa(int(crc32.ChecksumIEEE([]byte(text)))) }
 
-// The networks that Cloudflare's proxies connect from, as published at
-// https://www.cloudflare.com/ips/.
-var (
-	ipv4Ranges = strings.Fields(`103.21.244.0/22 103.22.200.0/22 103.31.4.0/22 104.16.0.0/13 104.24.0.0/14 108.162.192.0/18
-		131.0.72.0/22 141.101.64.0/18 162.158.0.0/15 172.64.0.0/13 173.245.48.0/20 188.114.96.0/20 190.93.240.0/20
-		197.234.240.0/22 198.41.128.0/17`)
-	ipv6Ranges = strings.Fields(`2400:cb00::/32 2405:8100::/32 2405:b500::/32 2606:4700::/32 2803:f800::/32 2a06:98c0::/29
-		2c0f:f248::/32`)
-)
-
 // getIPRanges leaves out the networks in China, which only some enterprise
 // zones have.
-func getIPRanges() *bridge.Function {
+func getIPRanges(a *account) *bridge.Function {
 	return &bridge.Function{
 		Token: "cloudflare:index/getIpRanges:getIpRanges",
 		Fields: bridge.Fields{
@@ -160,10 +150,24 @@ func getIPRanges() *bridge.Function {
 			"chinaIpv4CidrBlocks": outputList(), "chinaIpv6CidrBlocks": outputList(),
 		},
 		Read: func(context.Context, bridge.Values) (string, bridge.Values, error) {
-			all := append(append([]string{}, ipv4Ranges...), ipv6Ranges...)
+			store, err := a.request()
+			if err != nil {
+				return "", nil, fmt.Errorf("failed to fetch Cloudflare IP ranges: %w", err)
+			}
+			lists := map[string][]string{}
+			var all []string
+			for _, name := range []string{cloud.IPv4Ranges, cloud.IPv6Ranges} {
+				text, err := store.Ranges(name)
+				if err != nil {
+					return "", nil, err
+				}
+				lists[name] = strings.Fields(text)
+				sort.Strings(lists[name])
+				all = append(all, lists[name]...)
+			}
 			sort.Strings(all)
 			return checksum(strings.Join(all, "|")), bridge.Values{
-				"cidrBlocks": all, "ipv4CidrBlocks": ipv4Ranges, "ipv6CidrBlocks": ipv6Ranges,
+				"cidrBlocks": all, "ipv4CidrBlocks": lists[cloud.IPv4Ranges], "ipv6CidrBlocks": lists[cloud.IPv6Ranges],
 				"chinaIpv4CidrBlocks": []string{}, "chinaIpv6CidrBlocks": []string{},
 			}, nil
 		},
