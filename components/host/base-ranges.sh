@@ -165,6 +165,7 @@ do_check() {
 do_undo() {
 	units_off "$units" skep-ranges.timer skep-ranges.service
 	rm -f "$self" "$report"
+	rmdir "${report%/*}" 2>/dev/null || true
 }
 
 dispatch "$@"

@@ -94,10 +94,10 @@ func publish(c *checkout, lines []string) {
 	}
 }
 
-// refresh runs what the timer starts.
+// refresh runs what the timer starts, however often.
 func refresh(c *checkout, host string) error {
 	c.t.Helper()
-	_, err := c.try(fmt.Sprintf(".skep/bin/lab ssh %s systemctl start skep-ranges.service", host))
+	_, err := c.try(fmt.Sprintf(".skep/bin/lab ssh %s %s", host, quoted("systemctl reset-failed skep-ranges.service 2>/dev/null; systemctl start skep-ranges.service")))
 	return err
 }
 
@@ -138,8 +138,9 @@ func testRangesRefresh(c *checkout) {
 	publish(c, nil)
 	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
 	c.on("node-1", "bash /usr/local/lib/skep/base check")
-	c.on("node-1", "nft flush chain inet skep ssh")
+	c.on("node-1", "nft add rule inet skep outside tcp dport 9997 accept")
 	c.pulumi("lab", "pulumi up --yes --skip-preview --target-replace '**node-1-base'")
+	c.firewall("node-1", "check")
 	reaches("after a repair")
 	testAtomicRefresh(c, real, more)
 
@@ -167,7 +168,7 @@ func testRangesRefresh(c *checkout) {
 // testAtomicRefresh visits without a pause while lists change to and fro.
 func testAtomicRefresh(c *checkout, lists ...[]string) {
 	to := hostOutputs(c, "lab")["node-1"].PublicAddress
-	c.on("node-2", fmt.Sprintf(`systemd-run -q --collect --unit visits bash -c 'while [ ! -e /run/visited ]; do curl -s -o /dev/null -w "%%%%{http_code}\n" --interface %s --max-time 2 http://%s/; done >/run/visits'`, fromCloudflare, to))
+	c.on("node-2", fmt.Sprintf(`systemd-run -q --collect --unit visits bash -c 'while [ ! -e /run/visited ]; do curl -s -o /dev/null -w "%%{http_code}\n" --interface %s --max-time 2 http://%s/; done >/run/visits'`, fromCloudflare, to))
 	start, changes := time.Now(), 0
 	for ; changes < 8; changes++ {
 		publish(c, lists[changes%len(lists)])
