@@ -99,7 +99,7 @@ func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud, visit
 			PrivateKey: a.privateKey, Toolbox: toolbox, Docker: c.Networks.Docker, MTU: c.Mesh.MTU,
 			EngineVersion: c.Engine.Version, Admins: c.Admins,
 			Upgrades: host.Upgrades{At: slots[h.Name], Reboot: c.Upgrades.Reboot},
-			Firewall: c.firewall(*h.Ingress, visitors),
+			Firewall: c.firewall(h.Name, *h.Ingress, visitors),
 		}
 		if c.DNS.Proxied && *h.Ingress {
 			args.RangesURL = c.DNS.RangesURL
@@ -149,7 +149,7 @@ func protect(ctx *pulumi.Context, c *Config, cloud *host.Cloud, hosts []*host.Ho
 	for _, h := range hosts {
 		proven = append(proven, network.Up(h))
 	}
-	return cloud.Protect(ctx, "cloud", c.firewall(true, visitors), proven)
+	return cloud.Protect(ctx, "cloud", c.firewall("", true, visitors), proven)
 }
 
 // visitorRanges are where visitors come from: Cloudflare's proxies, or nil for
@@ -161,12 +161,11 @@ func visitorRanges(ctx *pulumi.Context, c *Config) ([]netip.Prefix, error) {
 	return dns.ProxyRanges(ctx)
 }
 
-// firewall is what may reach a host; ingress says whether visitors may, and
-// visitors from where.
-func (c *Config) firewall(ingress bool, visitors []netip.Prefix) firewall.Policy {
+// firewall is what may reach a host, or all hosts for an empty name; ingress
+// says whether visitors may, and visitors from where.
+func (c *Config) firewall(host string, ingress bool, visitors []netip.Prefix) firewall.Policy {
 	policy := firewall.Policy{
-		SSHPort: 22, Admins: c.Admins, MeshPort: c.Mesh.Port, Docker: c.Networks.Docker,
-		Mesh: firewall.Mesh{Interface: mesh.Device, Networks: []netip.Prefix{c.Networks.Mesh}},
+		SSHPort: 22, Admins: c.Admins, MeshPort: c.Mesh.Port, Docker: c.Networks.Docker, Mesh: c.meshPolicy(host),
 	}
 	if ingress {
 		policy.WebPorts, policy.WebSources = []int{80, 443}, visitors
@@ -176,9 +175,6 @@ func (c *Config) firewall(ingress bool, visitors []netip.Prefix) firewall.Policy
 		for _, h := range c.Hosts {
 			policy.Mesh.Networks = append(policy.Mesh.Networks, netip.PrefixFrom(h.Address, h.Address.BitLen()))
 		}
-	}
-	for _, p := range roamingPeers(c) {
-		policy.Mesh.Guests = append(policy.Mesh.Guests, netip.PrefixFrom(p.Mesh, p.Mesh.BitLen()))
 	}
 	return policy
 }
@@ -193,16 +189,6 @@ func (c *Config) regions() []string {
 	}
 	slices.Sort(found)
 	return found
-}
-
-func roamingPeers(c *Config) []mesh.Peer {
-	var peers []mesh.Peer
-	for _, p := range c.Mesh.Peers {
-		// validate has checked the id.
-		at, _ := address.Host(c.Networks.Mesh, p.ID)
-		peers = append(peers, mesh.Peer{Name: p.Name, Mesh: at, Epoch: p.Epoch, Allow: p.Allow, DNS: p.DNS})
-	}
-	return peers
 }
 
 // reach is where the mesh finds the hosts that are not at their address.

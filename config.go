@@ -93,6 +93,10 @@ type PeerConfig struct {
 	Epoch int      `json:"epoch"`
 	Allow []string `json:"allow"`
 	DNS   []string `json:"dns"`
+	// Networks are the ranges behind it.
+	Networks []netip.Prefix `json:"networks"`
+	// PublicKey is that of a peer which keeps its private key to itself.
+	PublicKey string `json:"publicKey"`
 }
 
 // DigitalOceanConfig are the defaults of droplets.

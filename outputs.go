@@ -14,6 +14,7 @@ import (
 func export(ctx *pulumi.Context, c *Config, a access, hosts []*host.Host, network *mesh.Mesh, nodes *swarm.Swarm, stacks map[string]*stack.Stack) {
 	ctx.Export("domain", pulumi.String(c.Domain))
 	ctx.Export("hosts", hostsOutput(hosts, network))
+	ctx.Export("mesh", pulumi.Map{"mtu": pulumi.Int(c.Mesh.MTU)})
 	ctx.Export("swarm", swarmOutput(hosts, nodes))
 	services := pulumi.Map{}
 	for name, s := range stacks {

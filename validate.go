@@ -196,6 +196,11 @@ func (c *Config) validateNetworks() error {
 	for i, lan := range c.Networks.LAN {
 		networks = append(networks, address.Network{Name: fmt.Sprintf("skep:networks.lan[%d]", i), Prefix: lan})
 	}
+	for i, p := range c.Mesh.Peers {
+		for j, behind := range p.Networks {
+			networks = append(networks, address.Network{Name: fmt.Sprintf("skep:mesh.peers[%d].networks[%d]", i, j), Prefix: behind})
+		}
+	}
 	var faults []error
 	for _, n := range networks {
 		if !n.Prefix.Addr().Is4() || !n.Prefix.IsValid() {
@@ -224,6 +229,9 @@ func (c *Config) validateMesh() error {
 	}
 	if c.Mesh.Port < 1 || c.Mesh.Port > 65535 {
 		faults = append(faults, fmt.Errorf("skep:mesh.port: %d: need 1 to 65535", c.Mesh.Port))
+	}
+	if firewall.SwarmOwn("udp", c.Mesh.Port) {
+		faults = append(faults, fmt.Errorf("skep:mesh.port: %d is Swarm's own: choose another", c.Mesh.Port))
 	}
 	if c.Mesh.Epoch < 0 {
 		faults = append(faults, fmt.Errorf("skep:mesh.epoch: %d: need 0 or more", c.Mesh.Epoch))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 )
 
 // validateReach checks that every pair of hosts has a way to one another: a
@@ -78,40 +77,4 @@ func (h HostConfig) families() (four, six bool) {
 		four, six = four || e.Is4(), six || e.Is6()
 	}
 	return four, six
-}
-
-// validatePeers checks what is a roaming peer's own; names and ids it shares
-// with hosts.
-func (c *Config) validatePeers() error {
-	var faults []error
-	for i, p := range c.Mesh.Peers {
-		at := fmt.Sprintf("skep:mesh.peers[%d]", i)
-		if p.Epoch < 0 {
-			faults = append(faults, fmt.Errorf("%s.epoch: %d: need 0 or more", at, p.Epoch))
-		}
-		if p.Allow != nil && len(p.Allow) == 0 {
-			faults = append(faults, fmt.Errorf("%s.allow: an empty list would cut %q off: name hosts, or leave it out for all", at, p.Name))
-		}
-		for j, name := range p.Allow {
-			faults = append(faults, c.validateAllowed(fmt.Sprintf("%s.allow[%d]", at, j), name))
-		}
-		for j, server := range p.DNS {
-			domain := dnsName.MatchString(server) && strings.ContainsAny(server, "abcdefghijklmnopqrstuvwxyz")
-			if _, err := netip.ParseAddr(server); err != nil && !domain {
-				faults = append(faults, fmt.Errorf("%s.dns[%d]: %q: need the IP of a server or a search domain", at, j, server))
-			}
-		}
-	}
-	return errors.Join(faults...)
-}
-
-func (c *Config) validateAllowed(at, name string) error {
-	i := slices.IndexFunc(c.Hosts, func(h HostConfig) bool { return h.Name == name })
-	switch {
-	case i < 0:
-		return fmt.Errorf("%s: %q is no host of skep:hosts", at, name)
-	case c.Hosts[i].NAT:
-		return fmt.Errorf("%s: %q is behind NAT, so a roaming peer cannot dial it: leave it out", at, name)
-	}
-	return nil
 }

@@ -30,6 +30,7 @@ do_apply() {
 	alone
 	install_file 600 "$candidate" <"$source" >/dev/null
 	nft -c -f "$candidate" || die "nft refuses the rules; nothing was changed"
+	apart
 	if cmp -s "$candidate" "$rules"; then
 		# Proven before: what a boot does without asking, too.
 		end_trial
@@ -38,6 +39,17 @@ do_apply() {
 		return 0
 	fi
 	try_rules
+}
+
+# apart refuses rules that take for the mesh's a range which this host is in
+# without it: they would drop all that comes from there.
+apart() {
+	local device range taken
+	device=$(sed -n 's/.*iifname "\(.*\)" jump mesh$/\1/p' "$candidate")
+	for range in $(sed -n '/set mesh4 /,/}/s/.*elements = {\(.*\)}/\1/p' "$candidate" | tr , ' '); do
+		taken=$(ip -4 -o route show root "$range" | grep -vw "dev $device" | head -n1) || true
+		[ -z "$taken" ] || die "$range is to be reached over the mesh alone (skep:networks.mesh, or networks in skep:mesh.peers), but this host is in it itself: $taken; nothing was changed"
+	done
 }
 
 # alone keeps two of us apart. Not for ever: nothing may keep the timer from

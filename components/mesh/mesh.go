@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,13 +33,17 @@ var (
 	withoutText string
 )
 
+//go:embed swarm-watch.sh
+var watchText string
+
 var (
 	script  = host.Script{Name: "mesh", Text: meshText}
 	without = host.Script{Name: "without", Text: withoutText}
+	watch   = host.Script{Name: "swarm-watch", Text: watchText}
 )
 
 // Scripts are the host scripts of this package.
-func Scripts() []host.Script { return []host.Script{script, without} }
+func Scripts() []host.Script { return []host.Script{script, without, watch} }
 
 // Without is the script whose check says whether a machine can be a host
 // without a mesh.
@@ -66,6 +71,11 @@ type Peer struct {
 	Allow []string
 	// DNS is the servers and search domains that it uses while it is in the mesh.
 	DNS []string
+	// Networks are the ranges behind it, which hosts reach through it.
+	Networks []netip.Prefix
+	// PublicKey is the one of a peer that keeps its private key to itself, or
+	// nothing for one whose keys are made here.
+	PublicKey keys.WireGuardKey
 }
 
 // Reach is how the others find a host whose public address does not say it.
@@ -173,11 +183,30 @@ func (m *Mesh) Backend(h *host.Host) pulumi.StringOutput {
 
 // options are the arguments of the host script.
 func (a *Args) options(h *host.Host) []string {
-	words := []string{"--address", fmt.Sprintf("%s/%d", h.Mesh, a.Network.Bits()), "--mtu", strconv.Itoa(a.MTU)}
+	words := []string{"--address", fmt.Sprintf("%s/%d", h.Mesh, a.Network.Bits()), "--mtu", strconv.Itoa(a.MTU),
+		"--watch", watch.Path()}
+	if routes := a.routes(h.Name); len(routes) > 0 {
+		words = append(words, "--routes", strings.Join(routes, ","))
+	}
 	if a.Userspace {
 		words = append(words, "--userspace", "allow")
 	}
 	return words
+}
+
+// routes are the ranges behind peers that a host knows, sorted.
+func (a *Args) routes(name string) []string {
+	var out []string
+	for _, p := range a.Peers {
+		if a.Reach[name].NAT || len(p.Allow) > 0 && !slices.Contains(p.Allow, name) {
+			continue
+		}
+		for _, network := range p.Networks {
+			out = append(out, network.String())
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // textOf makes an output that a resource takes, and a secret of it.
@@ -228,9 +257,13 @@ func (a *Args) render(seeds, addresses []string) (wireguard.Mesh, error) {
 		})
 	}
 	for _, p := range a.Peers {
-		m.Roaming = append(m.Roaming, wireguard.Node{
-			Name: p.Name, Mesh: p.Mesh, Key: shared.WireGuard(p.Name, p.Epoch), Allow: p.Allow, DNS: p.DNS,
-		})
+		node := wireguard.Node{
+			Name: p.Name, Mesh: p.Mesh, PublicKey: p.PublicKey, Allow: p.Allow, DNS: p.DNS, Networks: p.Networks,
+		}
+		if p.PublicKey == (keys.WireGuardKey{}) {
+			node.Key = shared.WireGuard(p.Name, p.Epoch)
+		}
+		m.Roaming = append(m.Roaming, node)
 	}
 	return wireguard.Plan(m)
 }

@@ -2,66 +2,78 @@
 # Keeps wg0 up with the config on stdin (the form of `wg setconf`): in the
 # kernel where it has WireGuard, from systemd-networkd's files at boot, else in
 # a process of wireguard-go. Prints which of the two: kernel or userspace.
-# Options: --address ADDRESS/BITS, --mtu BYTES, --userspace allow.
-# Units call it with up (bring wg0 to what is on disk), wait (until wg0 has its
-# address) and watch (look whether the swarm is stuck).
+# Options: --address ADDRESS/BITS, --mtu BYTES, --watch PATH (of swarm-watch.sh),
+# --routes RANGES (with commas: networks behind peers), --userspace allow.
+# Units call it with up (wg0 as on disk) and wait (until wg0 has its address).
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
 . "${0%/*}/prelude.sh"
 
 device=wg0
-# SKEP_ROOT is for tests: a folder in place of /.
-root=${SKEP_ROOT:-}
 dir=$root/etc/skep/mesh
 units=$root/etc/systemd/system
 unit=$units/skep-mesh.service
-watch=$units/skep-swarm-watch
 docker_order=$units/docker.service.d/10-skep-mesh.conf
 netdev=$root/etc/systemd/network/10-skep-$device.netdev
 network=${netdev%.netdev}.network
 manners=$root/etc/systemd/networkd.conf.d/10-skep.conf
-run=$root/run/skep
 # A fixed name for units, so that a new version of this script restarts nothing.
 self=$root/usr/local/lib/skep/mesh-up
 
 options() {
-	address='' mtu='' userspace=''
+	address='' mtu='' userspace='' routes='' watch=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--address) address=$2 ;;
 		--mtu) mtu=$2 ;;
 		--userspace) userspace=$2 ;;
+		--routes) routes=$2 ;;
+		--watch) watch=$2 ;;
 		*) die "unknown option $1" ;;
 		esac
 		shift 2
 	done
 }
 
+# recall takes what the last apply was told: address, mtu and routes.
+recall() {
+	# shellcheck source=/dev/null
+	. "$dir/link"
+}
+
 do_apply() {
 	options "$@"
-	local changed backend
+	local changed backend config
 	umask 077
+	config=$(cat)
 	# First, so that a host that cannot carry the mesh is left as it is.
 	backend=$(backend)
+	free_port "$(sed -n 's/^ListenPort = //p' <<<"$config")"
 	mkdir -p "$dir"
 	# Whether these changed does not matter: what follows is cheap, and repairs
 	# what somebody broke.
-	install_file 600 "$dir/$device.conf" >/dev/null
-	printf 'address=%s\nmtu=%s\n' "$address" "$mtu" | install_file 600 "$dir/link" >/dev/null
+	printf '%s\n' "$config" | install_file 600 "$dir/$device.conf" >/dev/null
+	printf 'address=%s\nmtu=%s\nroutes=%s\n' "$address" "$mtu" "$routes" | install_file 600 "$dir/link" >/dev/null
 	wg-quick strip "$dir/$device.conf" >/dev/null || die "the mesh config cannot be read"
 	mkdir -p "${self%/*}"
 	ln -sfn "$(readlink -f -- "$0")" "$self"
 	networkd "$backend"
 	changed=$(unit_text "$backend" | install_file 644 "$unit")
 	changed+=$(order_text | install_file 644 "$docker_order")
-	changed+=$(watch_text | install_file 644 "$watch.service")
-	changed+=$(timer_text | install_file 644 "$watch.timer")
 	[ -z "$changed" ] || systemctl daemon-reload
 	systemctl -q enable skep-mesh.service
-	systemctl -q enable --now skep-swarm-watch.timer
+	[ -z "$watch" ] || bash "$watch" apply </dev/null >&2
 	# A running mesh is changed in place: a restart would drop every tunnel.
 	systemctl start skep-mesh.service || die "wg0 does not come up; see: journalctl -u skep-mesh"
 	do_up
 	printf '%s\n' "$backend"
+}
+
+# free_port PORT ends where something else has it: WireGuard would hear nothing.
+free_port() {
+	local taken
+	[ "$(wg show "$device" listen-port 2>/dev/null)" != "$1" ] || return 0
+	taken=$(ss -Hlunp "sport = :$1" | tr -s ' ' | head -n1)
+	[ -z "$taken" ] || die "UDP port $1, which the mesh is to have, is in use here: $taken. Stop that, or set skep:mesh.port to another"
 }
 
 # backend: what carries wg0. The probe makes a device, since a module that is
@@ -143,6 +155,8 @@ network_text() {
 		LinkLocalAddressing=no
 		IPv6AcceptRA=no
 	END
+	local range
+	for range in ${routes//,/ }; do printf '\n[Route]\nDestination=%s\n' "$range"; done
 }
 
 unit_text() {
@@ -186,31 +200,11 @@ order_text() {
 	printf '[Service]\nExecStartPre=/bin/bash %s wait\n' "$self"
 }
 
-watch_text() {
-	cat <<-END
-		# Made by Skep.
-		[Unit]
-		Description=Restart Docker when its swarm is stuck in error
-		[Service]
-		Type=oneshot
-		ExecStart=/bin/bash $self watch
-		# It runs often: only what it does is worth a line.
-		SyslogLevel=warning
-		LogLevelMax=notice
-	END
-}
-
-timer_text() {
-	printf '# Made by Skep.\n[Unit]\nDescription=Look whether the swarm is stuck\n'
-	printf '[Timer]\nOnActiveSec=30\nOnUnitActiveSec=30\nAccuracySec=5\n[Install]\nWantedBy=timers.target\n'
-}
-
 # do_up brings the device to what is on disk, at boot and live. syncconf
 # changes only what differs, so no other peer notices.
 do_up() {
-	local address mtu before
-	# shellcheck source=/dev/null # two lines that do_apply wrote
-	. "$dir/link"
+	local before
+	recall
 	device_there
 	before=$(wg show "$device" public-key && wg show "$device" peers)
 	wg syncconf "$device" "$dir/$device.conf"
@@ -219,7 +213,17 @@ do_up() {
 	ip -4 -o addr show dev "$device" | while read -r _ _ _ have _; do
 		[ "$have" = "$address" ] || ip addr del "$have" dev "$device"
 	done
+	route
 	greet "$before"
+}
+
+# route sends the networks behind peers into the tunnel, and no other.
+route() {
+	local range
+	for range in ${routes//,/ }; do ip -4 route replace "$range" dev "$device" proto static; done
+	ip -4 -o route show dev "$device" proto static | while read -r range _; do
+		[[ ,$routes, == *",$range,"* ]] || ip -4 route del "$range" dev "$device" proto static
+	done
 }
 
 # device_there waits for whoever makes the device: wireguard-go, or networkd.
@@ -248,49 +252,36 @@ greet() {
 
 has_address() { ip -4 -o addr show dev "$device" 2>/dev/null | grep -qwF "$address"; }
 
-do_wait() {
-	local address='' mtu=''
-	# shellcheck source=/dev/null # two lines that do_apply wrote
-	. "$dir/link"
-	wait_until 45 "address $address on $device" has_address
-}
-
-# do_watch restarts Docker when its swarm has been in error for a minute, at
-# most once an hour: whatever is wrong, a loop of restarts would be worse.
-do_watch() {
-	local now since last
-	mkdir -p "$run"
-	if [ "$(timeout 20 docker info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null)" != error ]; then
-		rm -f "$run/swarm-error"
-		return
-	fi
-	# The clock since boot: that of the day may jump when it is set.
-	read -r now _ </proc/uptime
-	now=${now%.*}
-	[ -e "$run/swarm-error" ] || echo "$now" >"$run/swarm-error"
-	read -r since <"$run/swarm-error"
-	last=$(cat "$run/docker-restarted" 2>/dev/null || echo -3600)
-	[ $((now - since)) -ge 60 ] && [ $((now - last)) -ge 3600 ] || return 0
-	echo "$now" >"$run/docker-restarted"
-	rm -f "$run/swarm-error"
-	log "the swarm has been in error for a minute: restarting Docker"
-	systemctl restart docker.service
-}
+do_wait() { recall && wait_until 45 "address $address on $device" has_address; }
 
 do_check() {
-	options "$@"
+	recall
 	systemctl -q is-active skep-mesh.service || die "skep-mesh.service is not running"
 	has_address || die "$device has not the address $address"
 	cmp -s <(wg showconf "$device" | grep -c '^\[Peer\]') <(grep -c '^\[Peer\]' "$dir/$device.conf") || die "$device has other peers than it should"
+	narrow
 }
 
+# narrow warns of peers that answer, but not to packets of the tunnel's size.
+narrow() {
+	local ranges peer
+	while read -r _ ranges; do
+		peer=${ranges%%/*}
+		if answers "$peer" 56 && ! answers "$peer" $((mtu - 28)); then
+			log "warning: the path to $peer does not carry $mtu bytes; scripts/mesh --measure tells the MTU that fits"
+		fi
+	done < <(wg show "$device" allowed-ips)
+}
+
+answers() { ping -n -q -c 2 -i 0.2 -W 1 -M "do" -s "$2" "$1" >/dev/null 2>&1; }
+
 do_undo() {
-	systemctl -q disable --now skep-swarm-watch.timer skep-mesh.service 2>/dev/null || true
+	systemctl -q disable --now skep-mesh.service 2>/dev/null || true
 	ip link del "$device" 2>/dev/null || true
 	# Ours, so networkd ran for the mesh alone.
 	[ ! -e "$manners" ] || systemctl -q stop systemd-networkd.socket systemd-networkd.service 2>/dev/null || true
-	rm -f "$unit" "$watch.service" "$watch.timer" "$docker_order" "$self" "$netdev" "$network" "$manners"
-	rm -rf "$dir" "$run"
+	rm -f "$unit" "$docker_order" "$self" "$netdev" "$network" "$manners"
+	rm -rf "$dir"
 	systemctl daemon-reload
 }
 

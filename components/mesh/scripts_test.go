@@ -7,5 +7,5 @@ import (
 )
 
 func TestScripts(t *testing.T) {
-	scripttest.Run(t, "../host/prelude.sh", "mesh.sh", "without.sh", "../../internal/wireguard/testdata/node-1.conf")
+	scripttest.Run(t, "../host/prelude.sh", "mesh.sh", "swarm-watch.sh", "without.sh", "../../internal/wireguard/testdata/node-1.conf")
 }

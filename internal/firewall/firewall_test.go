@@ -41,7 +41,14 @@ func policies() map[string]Policy {
 	dual.Mesh.Guests = ranges("10.90.0.201/32", "10.90.0.202/32", "fd00:90::c9/128")
 	lan := standard()
 	lan.MeshPort, lan.Mesh = 0, Mesh{Networks: ranges("192.168.1.11/32", "192.168.1.12/32")}
-	return map[string]Policy{"lan": lan, "standard": standard(), "proxied": proxied, "worker": worker, "v4": v4, "dual": dual}
+	limited := standard()
+	limited.Mesh.Guests = ranges("10.90.0.201/32", "10.90.0.202/32", "192.168.5.0/24", "fd00:90::c9/128")
+	limited.Mesh.Networks = append(limited.Mesh.Networks, ranges("192.168.5.0/24", "fd00:90::/64")...)
+	limited.Mesh.Limited = ranges("10.90.0.202/32", "192.168.5.0/24", "fd00:90::c9/128")
+	limited.Mesh.Doors = []Door{
+		{ranges("192.168.5.0/24")[0], "udp", 53}, {ranges("10.90.0.202/32")[0], "tcp", 443}, {ranges("fd00:90::c9/128")[0], "tcp", 443},
+	}
+	return map[string]Policy{"lan": lan, "limited": limited, "standard": standard(), "proxied": proxied, "worker": worker, "v4": v4, "dual": dual}
 }
 
 func TestTables(t *testing.T) {
@@ -125,6 +132,7 @@ func TestPoliciesThatAreRefused(t *testing.T) {
 		"private":            {func(p *Policy) { p.WebSources = ranges("172.0.0.0/10") }, `"172.0.0.0/10": need a public range`},
 		"private IPv6":       {func(p *Policy) { p.WebSources = ranges("fd00::/32") }, `"fd00::/32": need a public range`},
 		"host bits":          {func(p *Policy) { p.WebSources = ranges("104.16.0.1/13") }, `"104.16.0.1/13"`},
+		"door of nobody":     {func(p *Policy) { p.Mesh.Doors = []Door{{ranges("10.90.0.9/32")[0], "tcp", 80}} }, "door {10.90.0.9/32 tcp 80}"},
 		"no mesh":            {func(p *Policy) { p.Mesh.Networks = nil }, "Mesh.Networks"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,6 +21,11 @@ var (
 	swarmUDP = []int{overlayPort, 7946}
 )
 
+// SwarmOwn says whether a port is one of Docker Swarm's.
+func SwarmOwn(protocol string, port int) bool {
+	return protocol == "tcp" && slices.Contains(swarmTCP, port) || protocol == "udp" && slices.Contains(swarmUDP, port)
+}
+
 // metadata is where clouds tell a machine its user data. Containers have no
 // business there.
 const metadata = "169.254.169.254"
@@ -52,6 +57,17 @@ type Mesh struct {
 	// Guests are those of them that are no hosts: they reach everything but
 	// the swarm's own ports.
 	Guests []netip.Prefix
+	// Limited are those guests that reach nothing here but Doors.
+	Limited []netip.Prefix
+	Doors   []Door
+}
+
+// Door is a port of the host that a limited guest reaches.
+type Door struct {
+	From netip.Prefix
+	// Protocol is tcp or udp.
+	Protocol string
+	Port     int
 }
 
 // everywhere is all there is, in both families.
@@ -75,6 +91,11 @@ func (p *Policy) validate() error {
 	}
 	if len(p.Mesh.Networks) == 0 || !p.Docker.IsValid() {
 		faults = append(faults, errors.New("need Mesh.Networks and Docker"))
+	}
+	for _, d := range p.Mesh.Doors {
+		if !slices.Contains(p.Mesh.Limited, d.From) || d.Protocol != "tcp" && d.Protocol != "udp" || d.Port < 1 || d.Port > 65535 {
+			faults = append(faults, fmt.Errorf("door %v: need one of Mesh.Limited, tcp or udp, and a port", d))
+		}
 	}
 	if p.WebSources != nil {
 		faults = append(faults, CheckSources(p.WebSources))

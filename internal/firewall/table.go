@@ -36,11 +36,13 @@ func (p Policy) Table() (string, error) {
 		b.WriteString(setText(set.name+"4", "ipv4_addr", set.ranges, netip.Addr.Is4))
 		b.WriteString(setText(set.name+"6", "ipv6_addr", set.ranges, netip.Addr.Is6))
 	}
+	b.WriteString(p.Mesh.doorSets())
 	among := p.among()
 	b.WriteString(strings.NewReplacer(
 		"$MESHJUMP", among.jump,
 		"$MESHGUARD", among.guard,
 		"$MESHPORT", among.port,
+		"$LIMITED", p.Mesh.limitedRules(),
 		"$DOCKER", p.Docker.String(),
 		"$SSH", fmt.Sprint(p.SSHPort),
 		"$WEB", p.webRules(),
@@ -48,6 +50,9 @@ func (p Policy) Table() (string, error) {
 		"$SWARMTCP", ports(swarmTCP),
 		"$SWARMUDP", ports(swarmUDP),
 	).Replace(chains))
+	if len(p.Mesh.Limited) > 0 {
+		b.WriteString(limitedChain)
+	}
 	b.WriteString("}\n")
 	return b.String(), nil
 }
@@ -94,6 +99,35 @@ func (p *Policy) among() among {
 	}
 }
 
+// doorSets are the sets of limited guests and of what they reach; there are none
+// where no guest is limited, since most hosts have none.
+func (m *Mesh) doorSets() string {
+	if len(m.Limited) == 0 {
+		return ""
+	}
+	text := setText("limited4", "ipv4_addr", m.Limited, netip.Addr.Is4) + setText("limited6", "ipv6_addr", m.Limited, netip.Addr.Is6)
+	for _, family := range []struct {
+		name, kind string
+		is         func(netip.Addr) bool
+	}{{"doors4", "ipv4_addr", netip.Addr.Is4}, {"doors6", "ipv6_addr", netip.Addr.Is6}} {
+		var elements []string
+		for _, d := range m.Doors {
+			if family.is(d.From.Addr()) {
+				elements = append(elements, fmt.Sprintf("%s . %s . %d", d.From.Masked(), d.Protocol, d.Port))
+			}
+		}
+		text += setOf(family.name, family.kind+" . inet_proto . inet_service", elements)
+	}
+	return text
+}
+
+func (m *Mesh) limitedRules() string {
+	if len(m.Limited) == 0 {
+		return "# no guest is limited to ports of this host"
+	}
+	return "ip saddr @limited4 jump limited\n\t\tip6 saddr @limited6 jump limited"
+}
+
 // setText is a named set of ranges of one family, so that its elements can be
 // changed without the rules.
 func setText(name, kind string, ranges []netip.Prefix, family func(netip.Addr) bool) string {
@@ -103,6 +137,10 @@ func setText(name, kind string, ranges []netip.Prefix, family func(netip.Addr) b
 			elements = append(elements, r.Masked().String())
 		}
 	}
+	return setOf(name, kind, elements)
+}
+
+func setOf(name, kind string, elements []string) string {
 	slices.Sort(elements)
 	text := fmt.Sprintf("\tset %s {\n\t\ttype %s\n\t\tflags interval\n", name, kind)
 	if len(elements) > 0 {
@@ -166,6 +204,7 @@ const chains = `
 		ip saddr @guests4 udp dport $SWARMUDP counter drop
 		ip6 saddr @guests6 tcp dport $SWARMTCP counter drop
 		ip6 saddr @guests6 udp dport $SWARMUDP counter drop
+		$LIMITED
 		ip saddr @mesh4 accept
 		ip6 saddr @mesh6 accept
 		ct state established,related accept
@@ -181,5 +220,19 @@ const chains = `
 		ip6 daddr @mesh6 tcp dport $SWARMTCP counter drop
 		ip6 daddr @mesh6 udp dport $SWARMUDP counter drop
 		accept
+	}
+`
+
+// limitedChain lets guests in at their doors. A connection that they opened is
+// looked at packet by packet, so that closing a door ends what came through it.
+const limitedChain = `
+	chain limited {
+		ct state established ct direction reply accept
+		ct state related accept
+		fib daddr type local icmp type echo-request accept
+		fib daddr type local icmpv6 type echo-request accept
+		fib daddr type local ip saddr . meta l4proto . th dport @doors4 accept
+		fib daddr type local ip6 saddr . meta l4proto . th dport @doors6 accept
+		counter drop
 	}
 `

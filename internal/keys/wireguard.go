@@ -3,6 +3,7 @@ package keys
 import (
 	"crypto/ecdh"
 	"encoding/base64"
+	"errors"
 	"fmt"
 )
 
@@ -41,6 +42,29 @@ func (k WireGuardKey) Public() WireGuardKey {
 		panic(fmt.Sprintf("read WireGuard key: %v", err))
 	}
 	return WireGuardKey(private.PublicKey().Bytes())
+}
+
+// ParseWireGuardPublic reads a public key as `wg pubkey` prints it.
+func ParseWireGuardPublic(text string) (WireGuardKey, error) {
+	raw, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || len(raw) != len(WireGuardKey{}) {
+		return WireGuardKey{}, errors.New("need 44 characters of base64, as wg pubkey prints them")
+	}
+	// The points of small order, with which every shared secret is zero (RFC
+	// 7748 §6.1): any private key finds that out.
+	public, err := ecdh.X25519().NewPublicKey(raw)
+	if err != nil {
+		return WireGuardKey{}, err
+	}
+	probe := WireGuardKey{31: 64}
+	private, err := ecdh.X25519().NewPrivateKey(probe[:])
+	if err != nil {
+		return WireGuardKey{}, err
+	}
+	if _, err := private.ECDH(public); err != nil {
+		return WireGuardKey{}, errors.New("this is no key that anybody can have: make one with wg genkey | wg pubkey")
+	}
+	return WireGuardKey(raw), nil
 }
 
 // Base64 is the key in the form of wg(8). It is a method of its own name, and

@@ -36,13 +36,34 @@ type Node struct {
 	// Endpoints is where others reach it, at most one for each family of
 	// addresses. A node without any is behind NAT: it always dials out itself.
 	Endpoints []netip.AddrPort
-	// Key is its private key.
-	Key keys.WireGuardKey
+	// Key is its private key, or nothing for a roaming peer that keeps its own
+	// and gave PublicKey.
+	Key, PublicKey keys.WireGuardKey
+	// Networks are the ranges behind a roaming peer.
+	Networks []netip.Prefix
 	// Allow names the hosts that a roaming peer may reach; none means all. Each
 	// host enforces it, by not knowing the peer.
 	Allow []string
 	// DNS is the servers and search domains of a roaming peer.
 	DNS []string
+}
+
+// public is the half of the key that others know.
+func (n Node) public() keys.WireGuardKey {
+	if n.Key == (keys.WireGuardKey{}) {
+		return n.PublicKey
+	}
+	return n.Key.Public()
+}
+
+// ranges are what the node's peers send to it.
+func (n Node) ranges() string {
+	words := []string{netip.PrefixFrom(n.Mesh, n.Mesh.BitLen()).String()}
+	for _, network := range n.Networks {
+		words = append(words, network.String())
+	}
+	slices.Sort(words[1:])
+	return strings.Join(words, ", ")
 }
 
 // reaches says whether a roaming peer may reach the host, and can: nobody can
@@ -115,8 +136,12 @@ func (m Mesh) RoamingConfig(name string) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "[Interface]\n# %s\nPrivateKey = %s\nAddress = %s/%d\nMTU = %d\n",
-		self.Name, self.Key.Base64(), self.Mesh, m.Network.Bits(), m.MTU)
+	private := "PrivateKey = " + self.Key.Base64()
+	if self.Key == (keys.WireGuardKey{}) {
+		private = "# Put the line PrivateKey = ... here, with the private half of " + self.PublicKey.Base64()
+	}
+	fmt.Fprintf(&b, "[Interface]\n# %s\n%s\nAddress = %s/%d\nMTU = %d\n",
+		self.Name, private, self.Mesh, m.Network.Bits(), m.MTU)
 	if len(self.DNS) > 0 {
 		fmt.Fprintf(&b, "DNS = %s\n", strings.Join(self.DNS, ", "))
 	}
@@ -131,8 +156,8 @@ func (m Mesh) RoamingConfig(name string) (string, error) {
 // writePeer writes one peer. Only a node that nobody can dial sends keepalives:
 // between two that can, they would be noise.
 func (m Mesh) writePeer(b *strings.Builder, self, peer Node) {
-	fmt.Fprintf(b, "\n[Peer]\n# %s\nPublicKey = %s\nPresharedKey = %s\nAllowedIPs = %s/32\n",
-		peer.Name, m.publics[peer.Name].Base64(), m.pairKey(self.Name, peer.Name).Base64(), peer.Mesh)
+	fmt.Fprintf(b, "\n[Peer]\n# %s\nPublicKey = %s\nPresharedKey = %s\nAllowedIPs = %s\n",
+		peer.Name, m.publics[peer.Name].Base64(), m.pairKey(self.Name, peer.Name).Base64(), peer.ranges())
 	endpoint := dial(self, peer)
 	if !endpoint.IsValid() {
 		return
@@ -162,17 +187,18 @@ func Plan(m Mesh) (Mesh, error) {
 	m.publics, m.shared = map[string]keys.WireGuardKey{}, map[[2]string]keys.WireGuardKey{}
 	addresses, owners := map[netip.Addr]string{}, map[keys.WireGuardKey]string{}
 	for _, n := range slices.Concat(m.Hosts, m.Roaming) {
+		public := n.public()
 		if twin, taken := addresses[n.Mesh]; taken {
 			return m, fmt.Errorf("mesh address %s belongs to both %q and %q", n.Mesh, twin, n.Name)
 		}
-		if twin, taken := owners[n.Key]; taken {
+		if twin, taken := owners[public]; taken {
 			return m, fmt.Errorf("%q and %q have the same WireGuard key", twin, n.Name)
 		}
 		if !m.Network.Contains(n.Mesh) {
 			return m, fmt.Errorf("mesh address %s of %q is outside %s", n.Mesh, n.Name, m.Network)
 		}
-		addresses[n.Mesh], owners[n.Key] = n.Name, n.Name
-		m.publics[n.Name] = n.Key.Public()
+		addresses[n.Mesh], owners[public] = n.Name, n.Name
+		m.publics[n.Name] = public
 	}
 	return m, m.planPairs()
 }

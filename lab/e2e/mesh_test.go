@@ -27,6 +27,8 @@ func TestMesh(t *testing.T) {
 		run  func(*checkout)
 	}{
 		{"up, and the mesh says so", testMeshUp},
+		{"a laptop reaches what it is allowed", testRoamingPeer},
+		{"the paths are measured", testMeasure},
 		{"new pre-shared keys and a peer more or less lose nothing", testMeshChanges},
 		{"new key of one host", testMeshRekey},
 		{"reboot of one host", testRebootOne},
