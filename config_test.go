@@ -88,6 +88,9 @@ func TestFaultsNameKeyAndValue(t *testing.T) {
 		"proxied by nobody": {"skep:dns", `{"provider":"none","proxied":true}`, []string{`skep:dns.proxied: true with provider "none"`}},
 		"ranges in clear":   {"skep:dns", `{"proxied":true,"rangesURL":"http://www.cloudflare.com"}`, []string{`skep:dns.rangesURL: "http://www.cloudflare.com": need an https:// address`}},
 		"ranges and shell":  {"skep:dns", `{"rangesURL":"https://a/$(reboot)"}`, []string{`skep:dns.rangesURL: "https://a/$(reboot)"`}},
+		"mesh on Swarm's":   {"skep:mesh", `{"port":4789}`, []string{"skep:mesh.port: 4789: Swarm needs this UDP port"}},
+		"SSH on Swarm's":    {"skep:hosts", `[{"name":"a","id":1,"role":"manager","address":"198.51.100.7","port":2377}]`, []string{"skep:hosts[0].port: 2377: Swarm needs this TCP port"}},
+		"SSH of visitors":   {"skep:hosts", `[{"name":"a","id":1,"role":"manager","address":"198.51.100.7","port":443}]`, []string{"skep:hosts[0].port: 443: visitors come in there", "ingress: false"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			message := faulty(t, map[string]string{c.key: c.value})

@@ -31,7 +31,8 @@ const leastMTU = 1280
 // validate reports every fault of the completed config, each with its key and value.
 func (c *Config) validate() error {
 	return errors.Join(c.validateDomain(), c.validateHosts(), c.validateManagers(), c.validateNodes(),
-		c.validateNetworks(), c.validateMesh(), c.validateMode(), c.validateReach(), c.validatePeers(), c.validateAdmins(), c.validateUpkeep(), c.validateStacks())
+		c.validateNetworks(), c.validateMesh(), c.validateMode(), c.validateReach(), c.validatePeers(), c.validateAdmins(), c.validatePorts(),
+		c.validateUpkeep(), c.validateStacks())
 }
 
 func (c *Config) validateDomain() error {

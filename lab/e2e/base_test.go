@@ -81,10 +81,9 @@ func operator(host, command string) string {
 func testBaseChecks(c *checkout) {
 	for _, host := range baseHosts {
 		c.run(operator(host, "bash /usr/local/lib/skep/base check"))
-		for _, part := range baseParts {
-			c.on(host, fmt.Sprintf(`eval "set -- $(cat /etc/skep/base)"; while [ "$1" != --docker-pool ]; do shift; done
-				bash /usr/local/lib/skep/%s-??????????.sh check "$@"`, part))
-		}
+		// Each by itself, too.
+		c.on(host, fmt.Sprintf(`eval "set -- $(cat /etc/skep/base)"; while [ "$1" != --docker-pool ]; do shift; done
+			for part in %s; do bash /usr/local/lib/skep/$part-??????????.sh check "$@" || exit; done`, strings.Join(baseParts, " ")))
 	}
 }
 
