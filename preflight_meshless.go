@@ -28,10 +28,15 @@ func preflightKernels(ctx *pulumi.Context, c *Config) error {
 	looks.Wait()
 	var faults []error
 	for i, err := range answers {
+		text := fmt.Sprintf("skep:mesh.mode: none: skep:hosts[%d] (%q at %s)", i, c.Hosts[i].Name, c.Hosts[i].Address)
 		switch {
-		case err == nil || errors.Is(err, host.ErrUnreachable): // preflight has told that
+		case err == nil:
+		case errors.Is(err, host.ErrUnreachable):
+			if err := ctx.Log.Warn(fmt.Sprintf("%s: %v; whether its kernel can encrypt is not known", text, err), nil); err != nil {
+				return err
+			}
 		default:
-			faults = append(faults, fmt.Errorf("skep:mesh.mode: none: skep:hosts[%d] (%q at %s): %w", i, c.Hosts[i].Name, c.Hosts[i].Address, err))
+			faults = append(faults, fmt.Errorf("%s: %w", text, err))
 		}
 	}
 	if err := errors.Join(faults...); err != nil {

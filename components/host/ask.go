@@ -24,9 +24,9 @@ type Login struct {
 	User, PrivateKey, HostKey string
 }
 
-// askLimit bounds one question: a machine in reach answers in a tenth of a
-// second, a dead one must not hold up a preview for long.
-const askLimit = 10 * time.Second
+// askLimit bounds one question. A machine in reach answers in a tenth of a
+// second and a dead one is known by probeLimit; this is for those between.
+const askLimit = 30 * time.Second
 
 // Ask runs a short command as root and waits until it has succeeded. The error
 // wraps ErrUnreachable, or says what the command said.
@@ -66,7 +66,7 @@ func dial(l Login, limit time.Duration) (*ssh.Client, error) {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	// It covers the command too: a machine may die while it answers.
-	if err := connection.SetDeadline(time.Now().Add(limit + time.Second)); err != nil {
+	if err := connection.SetDeadline(time.Now().Add(limit)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrUnreachable, err), connection.Close())
 	}
 	c, channels, requests, err := ssh.NewClientConn(connection, address, &ssh.ClientConfig{

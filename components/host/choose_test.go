@@ -94,7 +94,7 @@ func answering(t *testing.T, hostKey ssh.Signer, user string) func(net.Conn) {
 			for want := range wants {
 				_ = want.Reply(true, nil)
 				status := byte(0)
-				if line := string(want.Payload[4:]); line != "sudo -n timeout --kill-after=10 10 yes" {
+				if line := string(want.Payload[4:]); line != "sudo -n timeout --kill-after=10 30 yes" {
 					status = 1
 					_, _ = io.WriteString(channel.Stderr(), "it is not\nand more\n")
 				}

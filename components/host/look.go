@@ -10,21 +10,32 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// lookLimit bounds a look at a machine: it may have to load a kernel module.
-const lookLimit = 30 * time.Second
+// lookLimit bounds a look at a machine: it may be slow, and have to load a
+// kernel module.
+const lookLimit = 2 * time.Minute
 
 // Look runs a script's `check` on a machine that exists, before anything of
 // ours is there, and returns what it says is wrong. A check changes nothing, so
-// a preview may do it. The error wraps ErrUnreachable where nothing answers.
+// a preview may do it. The error wraps ErrUnreachable where nothing answers, or
+// not in time.
 func Look(m ExistingArgs, privateKey string, script Script, args ...string) error {
-	client, err := dial(Login{
+	end := time.Now().Add(lookLimit)
+	err := look(Login{
 		Address: m.Address.String(), Port: m.Port, User: m.User, PrivateKey: privateKey, HostKey: m.HostKey,
-	}, lookLimit)
+	}, script, args)
+	if err != nil && time.Now().After(end) {
+		return fmt.Errorf("%w in %s: %w", ErrUnreachable, lookLimit, err)
+	}
+	return err
+}
+
+func look(l Login, script Script, args []string) error {
+	client, err := dial(l, lookLimit)
 	if err != nil {
 		return fmt.Errorf("look at the machine: %w", err)
 	}
 	defer func() { _ = client.Close() }()
-	return check(client, m.User, script, args)
+	return check(client, l.User, script, args)
 }
 
 func check(client *ssh.Client, user string, script Script, args []string) error {

@@ -28,7 +28,8 @@ do_apply() {
 
 do_check() {
 	options "$@"
-	ip -4 -o addr show | grep -qwF "$address" ||
+	# No pipe: a grep that has seen enough would fail the writer.
+	[[ "$(ip -4 -o addr show)" == *" inet $address/"* ]] ||
 		die "this machine has not the address $address, by which the other hosts are to reach it"
 	esp || die "this kernel cannot encrypt overlay networks: $why. Without a mesh it must: boot a kernel with IPsec (ESP), or set skep:mesh.mode to wireguard"
 	stays
