@@ -84,9 +84,20 @@ func newAccess(ctx *pulumi.Context, c *Config) (access, error) {
 // accessComponent is the parent of the seed of the program's own key.
 type accessComponent struct{ pulumi.ResourceState }
 
+// toolbox is every script that anything runs on a manager, or on a worker.
+func toolbox(manager bool) host.Toolbox {
+	scripts := slices.Concat(host.Scripts(), mesh.Scripts(), swarm.Scripts(manager))
+	if manager {
+		scripts = append(scripts, stack.Scripts()...)
+	}
+	return scripts
+}
+
 // newHosts makes or adopts every machine.
 func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud, visitors []netip.Prefix) ([]*host.Host, error) {
-	toolbox := host.Toolbox(slices.Concat(host.Scripts(), mesh.Scripts(), swarm.Scripts(), stack.Scripts()))
+	if err := toolbox(true).Show(ctx, "toolbox"); err != nil {
+		return nil, err
+	}
 	slots := c.upgradeSlots()
 	var hosts []*host.Host
 	for _, h := range c.Hosts {
@@ -96,7 +107,7 @@ func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud, visit
 		}
 		args := &host.Args{
 			Name: h.Name, Mesh: at, Manager: h.Manager(), Ingress: *h.Ingress, Labels: h.Labels, Epoch: h.Epoch,
-			PrivateKey: a.privateKey, Toolbox: toolbox, Docker: c.Networks.Docker, MTU: c.Mesh.MTU,
+			PrivateKey: a.privateKey, Toolbox: toolbox(h.Manager()), Docker: c.Networks.Docker, MTU: c.Mesh.MTU,
 			EngineVersion: c.Engine.Version, Admins: c.Admins,
 			Upgrades: host.Upgrades{At: slots[h.Name], Reboot: c.Upgrades.Reboot},
 			Firewall: c.firewall(h.Name, *h.Ingress, visitors),

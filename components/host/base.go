@@ -85,7 +85,10 @@ func (h *Host) prepare(ctx *pulumi.Context, name string, args *Args) error {
 		return fmt.Errorf("host %q: %w", h.Name, err)
 	}
 	h.table = firewall.Digest(table)
-	archive := args.Toolbox.Archive() + archived(ToolboxDir+"/firewall.nft", table)
+	archive, err := args.Toolbox.Archive(archived(ToolboxDir+"/firewall.nft", table))
+	if err != nil {
+		return fmt.Errorf("host %q: %w", h.Name, err)
+	}
 	run := shellWords(append([]string{"bash", base.Path(), "apply"}, h.baseOptions(args)...))
 	command, err := h.command(ctx, name+"-base", commandOf(rootLine(h.User, baseLimit)+" bash -c "+shellWords([]string{installLine(run)}), archive),
 		[]pulumi.ResourceOption{pulumi.Parent(h), pulumi.DependsOn([]pulumi.Resource{h.machine})})

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"skep/internal/keys"
+	"skep/internal/toolbox"
 )
 
 func TestShellWords(t *testing.T) {
@@ -27,11 +28,30 @@ func TestShellWords(t *testing.T) {
 // The archive is unpacked by a real shell with the line that hosts get.
 func TestToolboxUnpacksOnce(t *testing.T) {
 	dir := t.TempDir()
-	box := Toolbox{{Name: "b", Text: "#!/bin/bash\necho b \\n $1\n"}, {Name: "a", Text: "#!/bin/bash\n\ttab\n"}}
+	box := Toolbox{{Name: "b", Text: "#!/bin/bash\n# comment\necho b \\n $1\n"}, {Name: "a", Text: "#!/bin/bash\n\ttab\n"}}
 	here := func(text string) string { return strings.ReplaceAll(text, ToolboxDir, dir) }
+	archive := func(files string) string {
+		t.Helper()
+		// As Archive does, with paths that a test may write to.
+		whole, err := box.Archive(here(files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, packed, _ := strings.Cut(whole, packedMark)
+		unpack := exec.Command("sh", "-c", "base64 -d | gzip -d")
+		unpack.Stdin = strings.NewReader(packed)
+		text, err := unpack.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if packed, err = toolbox.Pack(here(string(text))); err != nil {
+			t.Fatal(err)
+		}
+		return plain + packedMark + packed
+	}
 	for range 2 {
 		cmd := exec.Command("bash", "-c", here(installLine("bash "+box[0].Path()+" x")))
-		cmd.Stdin = strings.NewReader(here(box.Archive()))
+		cmd.Stdin = strings.NewReader(archive(archived(ToolboxDir+"/rules", "one\n# two\n")))
 		out, err := cmd.CombinedOutput()
 		if err != nil || string(out) != "b n x\n" {
 			t.Fatalf("unpack and run: %v: %q", err, out)
@@ -43,15 +63,25 @@ func TestToolboxUnpacksOnce(t *testing.T) {
 			path = filepath.Join(dir, "prelude.sh")
 		}
 		text, err := os.ReadFile(path)
-		if err != nil || string(text) != s.Text {
+		if err != nil || string(text) != s.lean() {
 			t.Errorf("%s arrived as %q (%v)", s.Name, text, err)
 		}
 		if info, err := os.Stat(path); err == nil && info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %o", s.Name, info.Mode().Perm())
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "*.new")); len(left) > 0 {
-		t.Errorf("half files are left: %v", left)
+	if text, err := os.ReadFile(filepath.Join(dir, "rules")); err != nil || string(text) != "one\n# two\n" {
+		t.Errorf("data arrived as %q (%v)", text, err)
+	}
+	if all, _ := os.ReadDir(dir); len(all) != 4 {
+		t.Errorf("something else is left: %v", all)
+	}
+	// What was cut off on its way replaces nothing, and runs nothing.
+	whole := archive("")
+	cmd := exec.Command("bash", "-c", here(installLine("echo run")))
+	cmd.Stdin = strings.NewReader(whole[:len(whole)-40])
+	if out, err := cmd.CombinedOutput(); err == nil || strings.Contains(string(out), "run") {
+		t.Errorf("half an archive was taken: %s", out)
 	}
 }
 

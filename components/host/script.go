@@ -11,6 +11,8 @@ import (
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/internal/toolbox"
 )
 
 // ToolboxDir is where scripts live on a host, readable by root only.
@@ -36,25 +38,38 @@ type Script struct {
 // Path is where the script lies on a host. The name holds the digest of what
 // it does, so that a command in the state always means the same text.
 func (s Script) Path() string {
-	sum := sha256.Sum256([]byte(preludeText + s.Text))
+	sum := sha256.Sum256([]byte(prelude.lean() + s.lean()))
 	return fmt.Sprintf("%s/%s-%s.sh", ToolboxDir, s.Name, hex.EncodeToString(sum[:5]))
 }
+
+// lean is the text that hosts get.
+func (s Script) lean() string { return toolbox.Lean(s.Text) }
 
 // Toolbox is all scripts that a host gets, in one go.
 type Toolbox []Script
 
-// fileMark starts the line before each file of an archive.
-const fileMark = "@@skep "
+const (
+	// fileMark starts the line before each file of an archive.
+	fileMark = "@@skep "
+	// packedMark is the line before the rest of an archive, which is packed.
+	packedMark = "@@packed\n"
+)
 
-// Archive writes the toolbox as text that one awk line unpacks: plain, so that
-// a preview shows a changed script line by line.
-func (t Toolbox) Archive() string {
+// Archive writes the toolbox and, before it, other files as text that
+// installLine unpacks. The files stay readable, so that a preview shows what
+// changes in them line by line; Show does that for the scripts, once for all hosts.
+func (t Toolbox) Archive(files string) (string, error) {
 	var b strings.Builder
-	b.WriteString(archived(ToolboxDir+"/prelude.sh", prelude.Text))
-	for _, s := range slices.SortedFunc(slices.Values(t), func(a, b Script) int { return strings.Compare(a.Name, b.Name) }) {
-		b.WriteString(archived(s.Path(), s.Text))
+	b.WriteString(archived(ToolboxDir+"/prelude.sh", prelude.lean()))
+	for _, s := range t.sorted() {
+		b.WriteString(archived(s.Path(), s.lean()))
 	}
-	return b.String()
+	packed, err := toolbox.Pack(b.String())
+	return files + packedMark + packed, err
+}
+
+func (t Toolbox) sorted() []Script {
+	return slices.SortedFunc(slices.Values(t), func(a, b Script) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // archived is one file of an archive: a script, or data that one of them reads.
@@ -64,9 +79,29 @@ func archived(path, text string) string { return fileMark + path + "\n" + text }
 // runs one of its scripts. Each file is complete before it has its name, so a
 // connection that breaks half-way leaves no half script.
 func installLine(run string) string {
-	return `umask 077 && mkdir -p ` + ToolboxDir + ` && cd ` + ToolboxDir + ` && rm -f ./*.new && ` +
-		`awk '/^@@skep /{f=$2 ".new";next}{print >f}' && ` +
+	return `umask 077 && mkdir -p ` + ToolboxDir + ` && cd ` + ToolboxDir + ` && rm -f ./*.new packed && ` +
+		`split='/^@@skep /{f=$2 ".new";next}{print >f}' && awk '/^@@packed$/{f="packed";next}'"$split" && ` +
+		`base64 -d packed | gzip -d >packed.txt && awk "$split" packed.txt && rm packed packed.txt && ` +
 		`for f in *.new; do mv -f "$f" "${f%.new}"; done && ` + run
+}
+
+const toolboxToken = "skep:host:Toolbox"
+
+// shown is the scripts for people to look at.
+type shown struct{ pulumi.ResourceState }
+
+// Show registers a component that holds the scripts as text, so that a preview
+// shows a changed one line by line: once, and not once for each host.
+func (t Toolbox) Show(ctx *pulumi.Context, name string) error {
+	texts := pulumi.Map{}
+	for _, s := range append(Toolbox{prelude}, t...) {
+		texts[s.Name] = pulumi.String(s.lean())
+	}
+	s := &shown{}
+	if err := ctx.RegisterComponentResourceV2(toolboxToken, name, texts, s); err != nil {
+		return err
+	}
+	return ctx.RegisterResourceOutputs(s, pulumi.Map{})
 }
 
 // RunArgs says what to run on a host.

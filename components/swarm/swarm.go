@@ -38,8 +38,13 @@ var (
 	settle = host.Script{Name: "swarm-settle", Text: settleText}
 )
 
-// Scripts are the host scripts of this package.
-func Scripts() []host.Script { return []host.Script{found, admit, join, settle} }
+// Scripts are the host scripts of this package: those of managers, or of workers.
+func Scripts(manager bool) []host.Script {
+	if !manager {
+		return []host.Script{join}
+	}
+	return []host.Script{found, admit, join, settle}
+}
 
 // Swarm is the running swarm.
 type Swarm struct {
