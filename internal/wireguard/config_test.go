@@ -125,8 +125,8 @@ func TestRoamingPeerReachesOnlyWhatItMay(t *testing.T) {
 	}
 }
 
-// The bound: a hundred hosts plan in under 100 ms.
-func TestHundredHostsPlanFast(t *testing.T) {
+// hundred is a mesh of a hundred hosts, not planned yet.
+func hundred() Mesh {
 	m := testMesh()
 	m.Network, m.Hosts = netip.MustParsePrefix("10.90.0.0/16"), nil
 	for i := range 100 {
@@ -137,7 +137,12 @@ func TestHundredHostsPlanFast(t *testing.T) {
 			Key:       keys.Seed(strings.Repeat("x", keys.SeedLen)).WireGuard(name, 0),
 		})
 	}
-	start := time.Now()
+	return m
+}
+
+// render plans a mesh and every host's config, and returns their bytes.
+func render(t testing.TB, m Mesh) int {
+	t.Helper()
 	m, err := Plan(m)
 	if err != nil {
 		t.Fatal(err)
@@ -150,6 +155,20 @@ func TestHundredHostsPlanFast(t *testing.T) {
 		}
 		size += len(text)
 	}
+	return size
+}
+
+// The bound is 100 ms.
+func BenchmarkHundredHosts(b *testing.B) {
+	for b.Loop() {
+		b.ReportMetric(float64(render(b, hundred()))/100, "B/host")
+	}
+}
+
+func TestHundredHostsPlanFast(t *testing.T) {
+	m := hundred()
+	start := time.Now()
+	size := render(t, m)
 	took := time.Since(start)
 	t.Logf("100 hosts: %s, %d bytes for each", took, size/100)
 	// Loose, since tests share the processor; the log has the figure.
