@@ -24,6 +24,9 @@ func value(path string, raw json.RawMessage, into reflect.Value) error {
 	switch {
 	case own:
 		return leaf(path, raw, into)
+	case into.Kind() == reflect.Pointer && into.Type().Elem().Kind() == reflect.Struct && string(raw) != "null":
+		into.Set(reflect.New(into.Type().Elem()))
+		return value(path, raw, into.Elem())
 	case into.Kind() == reflect.Struct:
 		return object(path, raw, into)
 	case into.Kind() == reflect.Slice:
