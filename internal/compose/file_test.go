@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -23,37 +24,45 @@ func loadWhoami(t *testing.T) *File {
 	return file
 }
 
-// The stack that ships is the fixture: what is documented is what is tested.
-func TestRenderWhoami(t *testing.T) {
-	got, err := loadWhoami(t).Render(Rendering{MTU: 1420, Images: map[string]string{upstream: "mirror.example/whoami@sha256:00"}})
+// parse reads a compose file of stack s that may have faults, with the files
+// beside it.
+func parse(t *testing.T, content string, beside fstest.MapFS) *File {
+	t.Helper()
+	file, err := Parse("c.yaml", "s", beside, []byte(content), map[string]string{"DOMAIN": "skep.test"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden := filepath.Join("testdata", "whoami.rendered.yaml")
+	return file
+}
+
+// golden compares with a file of testdata, or rewrites it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
 	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(golden)
+	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("rendering differs (-want +got):\n%s", diff)
+		t.Errorf("%s differs (-want +got):\n%s", name, diff)
 	}
 }
 
-func TestRenderTwiceIsTheSame(t *testing.T) {
-	first, err := loadWhoami(t).Render(Rendering{MTU: 1420})
+// The stack that ships is the fixture: what is documented is what is tested.
+func TestRenderWhoami(t *testing.T) {
+	file := loadWhoami(t)
+	got, err := file.Render(Rendering{MTU: 1420, Images: map[string]string{upstream: "mirror.example/whoami@sha256:00"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 20 {
-		again, err := loadWhoami(t).Render(Rendering{MTU: 1420})
-		if err != nil || again != first {
-			t.Fatalf("a second rendering differs (%v)", err)
-		}
+	golden(t, "whoami.rendered", got)
+	if _, err := Check([]*File{file}, World{}); err != nil {
+		t.Errorf("the stack that ships breaks the policy: %v", err)
 	}
 }
 
@@ -79,18 +88,19 @@ func TestHostsOfRules(t *testing.T) {
 	}
 }
 
-func TestParseFaultsHaveFileAndLine(t *testing.T) {
+// What compose-go itself refuses comes with the place too.
+func TestUnreadableFilesHaveFileAndLine(t *testing.T) {
 	for name, c := range map[string]struct{ content, want string }{
-		"ignored":  {"services:\n  a:\n    image: x\n    privileged: true\n    restart: always\n", "c.yaml:4: service \"a\": Swarm ignores \"privileged\""},
-		"both":     {"services:\n  a:\n    image: x\n    privileged: true\n    restart: always\n", "c.yaml:5: service \"a\": Swarm ignores \"restart\""},
-		"no image": {"services:\n  a:\n    command: [x]\n", "c.yaml:2: service \"a\" names no image"},
-		"variable": {"services:\n  a:\n    image: x:${VERSION}\n", "c.yaml:3: variable ${VERSION} has no value"},
-		"empty":    {"", "c.yaml: the file is empty"},
-		"tab":      {"services:\n\ta: {}\n", "c.yaml: yaml: line 2"},
-		"unknown":  {"services:\n  a:\n    image: x\n    imagee: y\n", "imagee"},
-		"no map":   {"- a\n", "c.yaml: line 1: not a mapping"},
+		"empty":       {"", "c.yaml:1: the file is empty"},
+		"tab":         {"services:\n\ta: {}\n", "c.yaml:2: yaml: line 2"},
+		"unknown":     {"services:\n  a:\n    image: x\n    imagee: y\n", "c.yaml:4:5: "},
+		"no map":      {"- a\n", "c.yaml:1: line 1: not a mapping"},
+		"no services": {"services: 3\n", "c.yaml:1:1: services must be a mapping"},
+		"wrong type":  {"services:\n  a:\n    image: x\n    ports: 80\n", "c.yaml:4:5: services.a.ports must be a"},
+		"required":    {"services:\n  a:\n    image: x:${V:?say which}\n", "c.yaml:3:14: "},
+		"syntax":      {"services:\n  a:\n    image: x:${V\n", "c.yaml:3:5: invalid interpolation format"},
 	} {
-		_, err := Parse("c.yaml", "s", []byte(c.content), nil)
+		_, err := Parse("c.yaml", "s", nil, []byte(c.content), nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v does not hold %q", name, err, c.want)
 		}
@@ -99,15 +109,39 @@ func TestParseFaultsHaveFileAndLine(t *testing.T) {
 
 func TestVariablesNeverComeFromTheEnvironment(t *testing.T) {
 	t.Setenv("SKEP_CANARY", "from-environment")
-	if _, err := Parse("c.yaml", "s", []byte("services: {a: {image: \"x:${SKEP_CANARY}\"}}"), nil); err == nil {
-		t.Error("a variable of the operator's environment reached the file")
+	file := parse(t, "services: {a: {image: \"x:${SKEP_CANARY}\"}}", nil)
+	if _, err := Check([]*File{file}, World{}); err == nil || !strings.Contains(err.Error(), "variable ${SKEP_CANARY} has no value") {
+		t.Errorf("a variable of the operator's environment reached the file: %v", err)
 	}
-	file, err := Parse("c.yaml", "s", []byte("services: {a: {image: \"x:${SKEP_CANARY:-fallback}\"}}"), nil)
+	file = parse(t, "services: {a: {image: \"x:${SKEP_CANARY:-fallback}\"}}", nil)
+	if got := file.service("a")["image"]; got != "x:fallback" {
+		t.Errorf("image = %v, want the default of the file", got)
+	}
+}
+
+func TestDeclaredVariables(t *testing.T) {
+	const content = `
+services:
+  a: {image: "x:${VERSION}", hostname: "${STACK}-${DOMAIN}", command: ["${REPLICAS}", "$$HOME"], deploy: {replicas: "${REPLICAS}"}}
+x-skep:
+  variables: {VERSION: 1.10, REPLICAS: 2, NAME: null}
+`
+	file, err := Parse("c.yaml", "s", nil, []byte(content), map[string]string{"DOMAIN": "d", "REPLICAS": "3", "NAME": "n"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := file.service("a")["image"]; got != "x:fallback" {
-		t.Errorf("image = %v, want the default of the file", got)
+	a := file.service("a")
+	if a["image"] != "x:1.10" || a["hostname"] != "s-d" || mapping(a["deploy"])["replicas"] != 3 {
+		t.Errorf("variables were filled in as %v", a)
+	}
+	rendered, err := file.Render(Rendering{})
+	if err != nil || !strings.Contains(rendered, "- $$HOME") {
+		t.Errorf("a dollar must reach docker stack deploy doubled (%v):\n%s", err, rendered)
+	}
+	file = parse(t, content, nil)
+	_, err = Check([]*File{file}, World{})
+	if err == nil || !strings.Contains(err.Error(), "c.yaml:5:43: variable NAME has no default and no value") {
+		t.Errorf("a variable without a value: %v", err)
 	}
 }
 
@@ -115,12 +149,38 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("services: {a: {image: x}}"))
 	f.Add([]byte("services:\n  a: &a {image: x}\n  b: {<<: *a, ports: ['80:80']}\n"))
 	f.Add([]byte("a: *b"))
-	f.Fuzz(func(t *testing.T, content []byte) {
-		file, err := Parse("c.yaml", "s", content, map[string]string{"DOMAIN": "skep.test"})
+	f.Add([]byte(everything))
+	for _, pattern := range []string{"testdata/*/*.yaml", "testdata/*.yaml"} {
+		paths, err := filepath.Glob(pattern)
 		if err != nil {
+			f.Fatal(err)
+		}
+		for _, path := range paths {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(content)
+		}
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		file, err := Parse("c.yaml", "s", fstest.MapFS{}, content, map[string]string{"DOMAIN": "skep.test"})
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "c.yaml:") {
+				t.Errorf("no file and line in: %v", err)
+			}
+			return
+		}
+		if _, err := Check([]*File{file}, World{}); err != nil {
+			if !strings.HasPrefix(err.Error(), "c.yaml:") {
+				t.Errorf("no file and line in: %v", err)
+			}
 			return
 		}
 		file.Routes()
-		_, _ = file.Render(Rendering{MTU: 1420})
+		if _, err := file.Render(Rendering{MTU: 1420}); err != nil {
+			t.Errorf("a file without faults cannot be rendered: %v", err)
+		}
+		_, _ = file.Archive(Rendering{MTU: 1420}, Sealed{})
 	})
 }

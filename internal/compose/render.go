@@ -3,6 +3,7 @@ package compose
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,9 @@ const schemaVersion = "3.9"
 // Docker takes its own 50 bytes off, so this is the mesh's MTU.
 const overlayMTU = "com.docker.network.driver.mtu"
 
+// defaultNetwork is the one that Swarm puts services on that name none.
+const defaultNetwork = "default"
+
 // Rendering is what decides the text beside the file itself.
 type Rendering struct {
 	// Images replaces whole image references, digest and all: mirrors, and
@@ -29,98 +33,151 @@ type Rendering struct {
 	Encrypted bool
 }
 
-// Render writes the stack for `docker stack deploy`. Keys come out sorted, so
-// that the same file always gives the same text.
+// objectNames gives the swarm's names of the stack's secrets and configs.
+type objectNames struct {
+	secrets, configs map[string]string
+}
+
+// Render writes the whole stack as a preview shows it: the digests in names of
+// secrets are left open, since they come from values.
+//
+// Its first line is no YAML on purpose: text that is, Pulumi shows as a tree, all
+// of it, where a few lines have changed.
 func (f *File) Render(r Rendering) (string, error) {
-	out := map[string]any{"version": schemaVersion}
-	for _, section := range []string{"networks", "volumes", "secrets", "configs"} {
-		if entries := f.section(section); len(entries) > 0 {
-			out[section] = entries
+	text, err := f.text(f.Services(), r, objectNames{f.openNames(), f.configNames()})
+	return f.Path + " as docker stack deploy gets it\n" + text, err
+}
+
+// openNames are the names of the secrets without their digests.
+func (f *File) openNames() map[string]string {
+	names := map[string]string{}
+	for name, spec := range f.secrets {
+		names[name] = fmt.Sprintf("%s_%s_<digest>", f.Stack, name)
+		if spec.Rotate > 0 {
+			names[name] = fmt.Sprintf("%s_%s_<digest, rotation %d>", f.Stack, name, spec.Rotate)
 		}
 	}
-	if networks := f.section("networks"); len(networks) > 0 {
-		out["networks"] = overlays(networks, r)
-	}
-	services := map[string]any{}
-	for _, name := range f.Services() {
-		service, err := renderService(f.service(name), r.Images)
-		if err != nil {
-			return "", fmt.Errorf("%s: service %q: %w", f.at("services", name), name, err)
-		}
-		services[name] = service
-	}
-	out["services"] = services
-	text, err := yaml.Marshal(withoutExtensions(out))
+	return names
+}
+
+// text is the compose file of some of the services. Keys come out sorted, so
+// that the same file always gives the same text.
+func (f *File) text(services []string, r Rendering, names objectNames) (string, error) {
+	text, err := yaml.Marshal(escaped(f.render(services, r, names)))
 	if err != nil {
 		return "", fmt.Errorf("render stack %q: %w", f.Stack, err)
 	}
 	return string(text), nil
 }
 
-// overlays gives every network that Swarm is to make the mesh's MTU, and
-// encryption where there is no mesh.
-func overlays(networks map[string]any, r Rendering) map[string]any {
-	out := map[string]any{}
-	for name, value := range networks {
-		declared, _ := value.(map[string]any)
-		network := maps.Clone(declared)
-		if network == nil {
-			network = map[string]any{}
+// render is the document of some of the services, with what they use.
+func (f *File) render(services []string, r Rendering, names objectNames) map[string]any {
+	rendered, used := map[string]any{}, map[string]map[string]any{}
+	use := func(section, name string, as any) {
+		if used[section] == nil {
+			used[section] = map[string]any{}
 		}
-		if external, _ := network["external"].(bool); !external {
-			if _, set := network["driver"]; !set {
-				network["driver"] = "overlay"
-			}
-			options := map[string]any{overlayMTU: strconv.Itoa(r.MTU)}
-			if r.Encrypted {
-				options["encrypted"] = "true"
-			}
-			if own, ok := network["driver_opts"].(map[string]any); ok {
-				maps.Copy(options, own)
-			}
-			network["driver_opts"] = options
+		used[section][name] = as
+	}
+	for _, name := range services {
+		out := f.renderService(service{f, name, f.service(name)}, r)
+		rendered[name] = out
+		for network := range mapping(out["networks"]) {
+			use("networks", network, overlay(mapping(f.section("networks")[network]), r))
 		}
-		out[name] = network
+		for _, value := range list(out["volumes"]) {
+			if m := mapping(value); text(m["type"]) == "volume" && text(m["source"]) != "" {
+				use("volumes", text(m["source"]), plain(f.section("volumes")[text(m["source"])]))
+			}
+		}
+		for _, value := range list(out["secrets"]) {
+			use("secrets", source(value), object(f.section("secrets")[source(value)], source(value), names.secrets))
+		}
+		for _, value := range list(out["configs"]) {
+			use("configs", source(value), object(f.section("configs")[source(value)], source(value), names.configs))
+		}
+	}
+	document := map[string]any{"version": schemaVersion, "services": rendered}
+	for section, entries := range used {
+		document[section] = entries
+	}
+	return document
+}
+
+// object is how a compose file names a secret or config that the swarm has.
+func object(declared any, name string, names map[string]string) map[string]any {
+	if ours, ok := names[name]; ok {
+		return map[string]any{"external": true, "name": ours}
+	}
+	return plain(declared)
+}
+
+// plain is a declaration without our extensions.
+func plain(declared any) map[string]any {
+	out, _ := withoutExtensions(declared).(map[string]any)
+	if out == nil {
+		return map[string]any{}
 	}
 	return out
 }
 
-func renderService(service map[string]any, images map[string]string) (map[string]any, error) {
-	out := maps.Clone(service)
-	image, _ := out["image"].(string)
-	if substitute, ok := images[image]; ok {
-		out["image"] = substitute
+// overlay gives a network that Swarm is to make the mesh's MTU.
+func overlay(declared map[string]any, r Rendering) map[string]any {
+	network := plain(declared)
+	if external, _ := network["external"].(bool); external {
+		return network
 	}
-	if ports, ok := out["ports"].([]any); ok {
-		converted := make([]any, 0, len(ports))
-		for _, port := range ports {
-			p, err := renderPort(port)
-			if err != nil {
-				return nil, err
-			}
-			converted = append(converted, p)
-		}
-		out["ports"] = converted
+	if _, set := network["driver"]; !set {
+		network["driver"] = "overlay"
 	}
-	return out, nil
+	options := map[string]any{overlayMTU: strconv.Itoa(r.MTU)}
+	if r.Encrypted {
+		options["encrypted"] = "true"
+	}
+	maps.Copy(options, mapping(network["driver_opts"]))
+	network["driver_opts"] = options
+	return network
 }
 
-// renderPort turns compose-go's text ports into the numbers of Swarm's schema.
-func renderPort(port any) (any, error) {
-	long, ok := port.(map[string]any)
-	if !ok {
-		return port, nil
+func (f *File) renderService(s service, r Rendering) map[string]any {
+	out := plain(s.body)
+	for key := range dropped {
+		delete(out, key)
 	}
-	out := maps.Clone(long)
-	if published, ok := out["published"].(string); ok {
-		number, err := strconv.Atoi(published)
-		if err != nil {
-			return nil, fmt.Errorf("published port %q is not one number: Swarm takes no ranges in the long form", published)
+	delete(out, "depends_on")
+	delete(out, "restart")
+	if substitute, ok := r.Images[text(out["image"])]; ok {
+		out["image"] = substitute
+	}
+	if len(mapping(out["networks"])) == 0 {
+		out["networks"] = map[string]any{defaultNetwork: nil}
+	}
+	if f.wrapped(s.name) {
+		f.wrap(s.name, out)
+		out["environment"] = withoutUnset(out["environment"])
+	}
+	f.renderValues(s, out)
+	out["deploy"] = f.withDefaults(s, mapping(out["deploy"]))
+	for key, value := range out {
+		if l, ok := value.([]any); ok && len(l) == 0 {
+			delete(out, key)
 		}
-		out["published"] = number
 	}
-	delete(out, "name")
-	return out, nil
+	return out
+}
+
+// withoutUnset drops variables that only say that there is one; their values
+// come from secrets.
+func withoutUnset(environment any) any {
+	switch declared := environment.(type) {
+	case map[string]any:
+		out := maps.Clone(declared)
+		maps.DeleteFunc(out, func(_ string, value any) bool { return value == nil })
+		return out
+	case []any:
+		return slices.DeleteFunc(slices.Clone(declared), func(v any) bool { return !strings.Contains(fmt.Sprint(v), "=") })
+	}
+	return []any{}
 }
 
 // withoutExtensions drops x- keys at every level: they are Skep's to read.
@@ -140,6 +197,35 @@ func withoutExtensions(value any) any {
 			out[i] = withoutExtensions(inner)
 		}
 		return out
+	default:
+		return value
+	}
+}
+
+// escaped doubles the dollars in all values: `docker stack deploy` fills in
+// variables of its own, and ours are filled in already.
+func escaped(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, inner := range v {
+			out[key] = escaped(inner)
+		}
+		return out
+	case map[string]map[string]any:
+		out := map[string]any{}
+		for key, inner := range v {
+			out[key] = escaped(inner)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, inner := range v {
+			out[i] = escaped(inner)
+		}
+		return out
+	case string:
+		return strings.ReplaceAll(v, "$", "$$")
 	default:
 		return value
 	}

@@ -44,6 +44,17 @@ func (f *File) Routes() []Route {
 	return slices.CompactFunc(routes, func(a, b Route) bool { return a.Host == b.Host })
 }
 
+// RoutePlace is where the label stands that makes the route.
+func (f *File) RoutePlace(r Route) Place {
+	for _, protocol := range []string{"http", "tcp"} {
+		path := []string{"services", r.Service, "deploy", "labels", "traefik." + protocol + ".routers." + r.Router + ".rule"}
+		if _, _, depth := f.positions.of(path...); depth == len(path) {
+			return f.at(path...)
+		}
+	}
+	return f.at("services", r.Service, "deploy", "labels")
+}
+
 func hosts(rule string) []string {
 	var names []string
 	for _, call := range hostCall.FindAllStringSubmatch(rule, -1) {
