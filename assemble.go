@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -15,36 +13,9 @@ import (
 	"skep/components/stack"
 	"skep/components/swarm"
 	"skep/internal/address"
-	"skep/internal/compose"
 	"skep/internal/firewall"
 	"skep/internal/keys"
 )
-
-// loadStacks reads every compose file and reports all their faults at once,
-// before anything is made.
-func loadStacks(c *Config) ([]*compose.File, error) {
-	var files []*compose.File
-	var faults []error
-	routes := map[string]string{}
-	for _, name := range c.Stacks {
-		file, err := compose.Load("stacks", name, map[string]string{"DOMAIN": c.Domain})
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		files = append(files, file)
-		for _, r := range file.Routes() {
-			if twin, taken := routes[r.Host]; taken {
-				faults = append(faults, fmt.Errorf("%s: route %q is taken by stack %q", file.Path, r.Host, twin))
-			}
-			routes[r.Host] = name
-		}
-	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, fmt.Errorf("the stacks have faults; nothing was touched:\n%w", err)
-	}
-	return files, nil
-}
 
 // access is how the program logs in.
 type access struct {

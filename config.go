@@ -31,6 +31,13 @@ type Config struct {
 	DNS          DNSConfig
 	Stacks       []string
 	Images       map[string]string
+	// Variables are what compose files may use beside DOMAIN and STACK.
+	Variables map[string]any
+	// Secrets are values that stacks' secrets come from. They are held in clear
+	// here, and leave the program as secret outputs only.
+	Secrets map[string]string
+	// Registries are those that need a login, or another way to be asked.
+	Registries map[string]RegistryConfig
 	// SSHPrivateKey is the operator's key, or an empty output where a derived
 	// one is used; HasSSHKey says which.
 	SSHPrivateKey pulumi.StringOutput
@@ -143,7 +150,7 @@ func loadConfig(ctx *pulumi.Context) (*Config, error) {
 		}
 	}
 	c.Domain = strings.ToLower(source.Get("domain"))
-	faults = append(faults, c.readSSHKey(ctx, source))
+	faults = append(faults, c.readSSHKey(ctx, source), c.readSecrets(ctx, source), c.readRegistries(ctx, source))
 	if err := errors.Join(faults...); err != nil {
 		return nil, configFault(err)
 	}
@@ -179,6 +186,7 @@ func (c *Config) keys() map[string]any {
 	return map[string]any{
 		"hosts": &c.Hosts, "networks": &c.Networks, "mesh": &c.Mesh, "digitalocean": &c.DigitalOcean,
 		"admins": &c.Admins, "engine": &c.Engine, "upgrades": &c.Upgrades, "dns": &c.DNS, "stacks": &c.Stacks, "images": &c.Images,
+		"variables": &c.Variables,
 	}
 }
 
@@ -190,7 +198,7 @@ func unknownKeys(source *config.Config) error {
 	if text := os.Getenv(pulumi.EnvConfig); text == "" || json.Unmarshal([]byte(text), &all) != nil {
 		return nil
 	}
-	known := []string{"domain", "sshPrivateKey"}
+	known := []string{"domain", "registries", "secrets", "sshPrivateKey"}
 	for key := range (&Config{}).keys() {
 		known = append(known, key)
 	}

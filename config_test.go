@@ -135,7 +135,7 @@ func TestEveryKeyIsDeclaredAndDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[string]bool{"domain": true, "sshPrivateKey": true}
+	known := map[string]bool{"domain": true, "sshPrivateKey": true, "secrets": true, "registries": true}
 	for key := range (&Config{}).keys() {
 		known[key] = true
 	}

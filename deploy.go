@@ -16,7 +16,7 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	files, err := loadStacks(config)
+	files, err := loadStacks(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -61,6 +61,7 @@ func deploy(ctx *pulumi.Context) error {
 	for _, file := range files {
 		stacks[file.Stack], err = stack.New(ctx, file.Stack, &stack.Args{
 			File: file, Swarm: nodes, Rendering: compose.Rendering{Images: config.Images, MTU: config.Mesh.MTU, Encrypted: config.meshless()},
+			Secrets: config.Secrets, Logins: config.logins(), Others: stacks,
 		})
 		if err != nil {
 			return err

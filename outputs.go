@@ -18,7 +18,7 @@ func export(ctx *pulumi.Context, c *Config, a access, hosts []*host.Host, networ
 	ctx.Export("swarm", swarmOutput(hosts, nodes))
 	services := pulumi.Map{}
 	for name, s := range stacks {
-		services[name] = pulumi.Map{"urls": s.URLs, "services": pulumi.ToStringArray(s.Services)}
+		services[name] = pulumi.Map{"urls": s.URLs, "services": pulumi.ToStringArray(s.Services), "secrets": s.Secrets}
 	}
 	ctx.Export("stacks", services)
 	ctx.Export("peers", network.Peers)

@@ -33,11 +33,16 @@ type Stack struct {
 
 	// URLs are where the stack's routes answer.
 	URLs pulumi.StringArrayOutput `pulumi:"urls"`
+	// Secrets are the swarm's names of the stack's secrets. A name changes with
+	// its value.
+	Secrets pulumi.StringMapOutput `pulumi:"secrets"`
 
 	// Name is the stack's, Routes and Services are read from its file.
 	Name     string
 	Routes   []compose.Route
 	Services []string
+
+	values pulumi.StringMapOutput
 }
 
 // Args describe a stack.
@@ -48,6 +53,12 @@ type Args struct {
 	Rendering compose.Rendering
 	// Swarm is where it runs.
 	Swarm *swarm.Swarm
+	// Secrets are the encrypted config's values, by key.
+	Secrets map[string]string
+	// Logins are those of private registries, by host.
+	Logins map[string]compose.Login
+	// Others are the stacks made before, whose secrets this one may use.
+	Others map[string]*Stack
 }
 
 // New deploys the stack; it fails when the stack does not come to run.
@@ -60,11 +71,19 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, err
 	}
 	s := &Stack{Name: args.File.Stack, Routes: args.File.Routes(), Services: args.File.Services()}
-	if err := ctx.RegisterComponentResourceV2(stackToken, name, pulumi.Map{"stack": pulumi.String(s.Name)}, s, opts...); err != nil {
+	// What is to be deployed is an input in plain text, for previews to show line
+	// by line. Names of secrets are no input but an output: they come from the
+	// seed, which is this resource's child.
+	inputs := pulumi.Map{"stack": pulumi.String(s.Name), "compose": pulumi.String(rendered), "configs": pulumi.ToStringMap(args.File.Contents())}
+	if err := ctx.RegisterComponentResourceV2(stackToken, name, inputs, s, opts...); err != nil {
+		return nil, err
+	}
+	stdin, err := s.seal(ctx, name, args)
+	if err != nil {
 		return nil, err
 	}
 	_, err = args.Swarm.Manager.Run(ctx, name+"-deploy", host.RunArgs{
-		Script: script, Args: []string{s.Name}, Stdin: pulumi.String(rendered), Undo: true, Limit: deployLimit,
+		Script: script, Args: scriptArgs(args.File), Stdin: stdin, Undo: true, Limit: deployLimit,
 	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{args.Swarm.Settled()}))
 	if err != nil {
 		return nil, err
@@ -74,5 +93,14 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		urls = append(urls, pulumi.String("http://"+strings.TrimSuffix(r.Host, ".")))
 	}
 	s.URLs = urls.ToStringArrayOutput()
-	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"urls": s.URLs})
+	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"urls": s.URLs, "secrets": s.Secrets})
+}
+
+// scriptArgs name the stack, and the volumes that go with it.
+func scriptArgs(file *compose.File) []string {
+	args := []string{file.Stack}
+	if volumes := file.DeleteVolumes(); len(volumes) > 0 {
+		args = append(append(args, "--delete-volumes"), volumes...)
+	}
+	return args
 }
