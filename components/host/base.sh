@@ -122,7 +122,7 @@ do_apply() {
 # update has not run yet still names them. All that are in use have just been
 # written anew.
 sweep() {
-	find "$toolbox" -maxdepth 1 -name '*-??????????.sh' -mtime +30 -delete
+	find "$toolbox" -maxdepth 1 \( -name '*-??????????.sh' -o -name '*-??????????-*.sh' \) -mtime +30 -delete
 }
 
 do_check() {

@@ -28,7 +28,10 @@ func TestShellWords(t *testing.T) {
 // The archive is unpacked by a real shell with the line that hosts get.
 func TestToolboxUnpacksOnce(t *testing.T) {
 	dir := t.TempDir()
-	box := Toolbox{{Name: "b", Text: "#!/bin/bash\n# comment\necho b \\n $1\n"}, {Name: "a", Text: "#!/bin/bash\n\ttab\n"}}
+	box := Toolbox{
+		{Name: "b", Text: "#!/bin/bash\n# comment\n. \"${0%.sh}-more.sh\"\necho b \\n $1\n", Parts: []Script{{Name: "more", Text: "# comment\nprintf more\n"}}},
+		{Name: "a", Text: "#!/bin/bash\n\ttab\n"},
+	}
 	here := func(text string) string { return strings.ReplaceAll(text, ToolboxDir, dir) }
 	archive := func(files string) string {
 		t.Helper()
@@ -53,7 +56,7 @@ func TestToolboxUnpacksOnce(t *testing.T) {
 		cmd := exec.Command("bash", "-c", here(installLine("bash "+box[0].Path()+" x")))
 		cmd.Stdin = strings.NewReader(archive(archived(ToolboxDir+"/rules", "one\n# two\n")))
 		out, err := cmd.CombinedOutput()
-		if err != nil || string(out) != "b n x\n" {
+		if err != nil || string(out) != "moreb n x\n" {
 			t.Fatalf("unpack and run: %v: %q", err, out)
 		}
 	}
@@ -73,7 +76,7 @@ func TestToolboxUnpacksOnce(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(dir, "rules")); err != nil || string(text) != "one\n# two\n" {
 		t.Errorf("data arrived as %q (%v)", text, err)
 	}
-	if all, _ := os.ReadDir(dir); len(all) != 4 {
+	if all, _ := os.ReadDir(dir); len(all) != 5 {
 		t.Errorf("something else is left: %v", all)
 	}
 	// What was cut off on its way replaces nothing, and runs nothing.
@@ -89,6 +92,10 @@ func TestPathHoldsTheDigest(t *testing.T) {
 	one, other := Script{Name: "mesh", Text: "a"}, Script{Name: "mesh", Text: "b"}
 	if one.Path() == other.Path() {
 		t.Error("two texts share a path")
+	}
+	other.Text, other.Parts = "a", []Script{{Name: "more", Text: "c"}}
+	if one.Path() == other.Path() {
+		t.Error("a script with another part has the same path")
 	}
 }
 

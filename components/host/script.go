@@ -33,12 +33,20 @@ type Script struct {
 	Name string
 	// Text is the file.
 	Text string
+	// Parts are files that it sources as ${0%.sh}-NAME.sh, for a script too long
+	// to read as one. They lie beside it under its digest, and have none of
+	// their own.
+	Parts []Script
 }
 
 // Path is where the script lies on a host. The name holds the digest of what
 // it does, so that a command in the state always means the same text.
 func (s Script) Path() string {
-	sum := sha256.Sum256([]byte(prelude.lean() + s.lean()))
+	text := prelude.lean() + s.lean()
+	for _, part := range s.Parts {
+		text += part.lean()
+	}
+	sum := sha256.Sum256([]byte(text))
 	return fmt.Sprintf("%s/%s-%s.sh", ToolboxDir, s.Name, hex.EncodeToString(sum[:5]))
 }
 
@@ -63,6 +71,9 @@ func (t Toolbox) Archive(files string) (string, error) {
 	b.WriteString(archived(ToolboxDir+"/prelude.sh", prelude.lean()))
 	for _, s := range t.sorted() {
 		b.WriteString(archived(s.Path(), s.lean()))
+		for _, part := range s.Parts {
+			b.WriteString(archived(strings.TrimSuffix(s.Path(), ".sh")+"-"+part.Name+".sh", part.lean()))
+		}
 	}
 	packed, err := toolbox.Pack(b.String())
 	return files + packedMark + packed, err
@@ -96,6 +107,9 @@ func (t Toolbox) Show(ctx *pulumi.Context, name string) error {
 	texts := pulumi.Map{}
 	for _, s := range append(Toolbox{prelude}, t...) {
 		texts[s.Name] = pulumi.String(s.lean())
+		for _, part := range s.Parts {
+			texts[s.Name+"-"+part.Name] = pulumi.String(part.lean())
+		}
 	}
 	s := &shown{}
 	if err := ctx.RegisterComponentResourceV2(toolboxToken, name, texts, s); err != nil {
@@ -120,6 +134,11 @@ type RunArgs struct {
 	Confirms bool
 	// Limit ends the script; 0 means DefaultLimit.
 	Limit time.Duration
+	// Progress shows what the script says on stderr while it runs. Only for a
+	// script that says nothing but its own lines there, each far below 64 KiB
+	// and without any value of a secret: the provider hangs for ever on a longer
+	// one, and what it logs, everybody reads.
+	Progress bool
 }
 
 // DefaultLimit bounds a script's time on a host. The provider itself cannot
@@ -131,10 +150,15 @@ const DefaultLimit = 5 * time.Minute
 // host key, an outer time limit, no logging and secret outputs.
 func (h *Host) Run(ctx *pulumi.Context, name string, args RunArgs, opts ...pulumi.ResourceOption) (*remote.Command, error) {
 	command := &remote.CommandArgs{Create: h.commandLine(args, "apply"), Stdin: args.Stdin}
+	if args.Progress {
+		command.Logging = remote.LoggingStderr
+	}
 	if args.Undo {
 		command.Delete = h.commandLine(args, "undo")
 	}
-	return h.command(ctx, name, command, append([]pulumi.ResourceOption{pulumi.DependsOn([]pulumi.Resource{h.ready})}, opts...))
+	return h.command(ctx, name, command, append([]pulumi.ResourceOption{
+		pulumi.DependsOn([]pulumi.Resource{h.ready}), timeouts(args.Limit),
+	}, opts...))
 }
 
 // commandLine is plain where the host is, so that a preview shows it.
@@ -169,15 +193,24 @@ func (h *Host) command(ctx *pulumi.Context, name string, args *remote.CommandArg
 	}
 	// One line of 64 KiB hangs the provider's logger for ever, and what scripts
 	// say may hold a token.
-	args.Logging = remote.LoggingNone
+	if args.Logging == nil {
+		args.Logging = remote.LoggingNone
+	}
 	args.AddPreviousOutputInEnv = pulumi.Bool(false)
 	// Another machine under the same name is a reason to run everything again.
 	args.Triggers = pulumi.Array{h.identity}
 	return remote.NewCommand(ctx, name, args, append([]pulumi.ResourceOption{
 		pulumi.AdditionalSecretOutputs([]string{"stdout", "stderr"}),
 		pulumi.DeletedWith(h.machine),
-		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "10m", Update: "10m", Delete: "10m"}),
+		timeouts(DefaultLimit),
 	}, opts...)...)
+}
+
+// timeouts are the engine's, which must not be over before the script's own
+// limit is.
+func timeouts(limit time.Duration) pulumi.ResourceOption {
+	most := fmt.Sprintf("%dm", int(max(10*time.Minute, limit+2*time.Minute).Minutes()))
+	return pulumi.Timeouts(&pulumi.CustomTimeouts{Create: most, Update: most, Delete: most})
 }
 
 // connection is made in one place and always the same way: a difference in

@@ -2,10 +2,8 @@
 package stack
 
 import (
-	_ "embed"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -15,17 +13,6 @@ import (
 )
 
 const stackToken = "skep:stack:Stack"
-
-//go:embed stack.sh
-var stackText string
-
-var script = host.Script{Name: "stack", Text: stackText}
-
-// Scripts are the host scripts of this package.
-func Scripts() []host.Script { return []host.Script{script} }
-
-// deployLimit bounds one deploy: pulling large images on a slow line included.
-const deployLimit = 9 * time.Minute
 
 // Stack is a deployed compose file.
 type Stack struct {
@@ -83,7 +70,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, err
 	}
 	_, err = args.Swarm.Manager.Run(ctx, name+"-deploy", host.RunArgs{
-		Script: script, Args: scriptArgs(args.File), Stdin: stdin, Undo: true, Limit: deployLimit,
+		Script: script, Args: scriptArgs(args.File), Stdin: stdin, Undo: true, Limit: deployLimit, Progress: true,
 	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{args.Swarm.Settled()}))
 	if err != nil {
 		return nil, err
