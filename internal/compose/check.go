@@ -14,6 +14,8 @@ type World struct {
 	Hosts []string
 	// Secrets are the keys of the encrypted config's secrets.
 	Secrets []string
+	// Pins are digests of images that name none, where a registry has told.
+	Pins map[string]string
 }
 
 // Check checks all stacks, each and together, and returns all their faults at
@@ -23,6 +25,7 @@ func Check(files []*File, world World) ([]Note, error) {
 	var notes []Note
 	broken := map[*File][]Fault{}
 	for _, f := range files {
+		f.pins = world.Pins
 		for _, s := range f.all() {
 			for _, r := range policy {
 				broken[f] = append(broken[f], r.check(s)...)

@@ -90,3 +90,19 @@ func joined(faults []Fault) error {
 	}
 	return errors.Join(all...)
 }
+
+// Faults are those of an error of Parse or Check, each by itself.
+func Faults(err error) []Fault {
+	var one Fault
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []Fault
+		for _, err := range many.Unwrap() {
+			all = append(all, Faults(err)...)
+		}
+		return all
+	}
+	if errors.As(err, &one) {
+		return []Fault{one}
+	}
+	return nil
+}

@@ -49,6 +49,7 @@ type File struct {
 	configs  map[string]ConfigExtension
 	contents map[string]string // of configs, templates filled in
 
+	pins    map[string]string // digests of images that name none, where known
 	waves   [][]string
 	waivers []*waiver
 	faults  []Fault
@@ -100,14 +101,13 @@ func Parse(path, stack string, folder fs.FS, content []byte, vars map[string]str
 	}
 	f := &File{Stack: stack, Path: path, folder: folder, positions: places}
 	f.declareVariables(vars)
-	lookup := &lookup{vars: f.vars}
-	if f.model, err = f.loadModel(lookup); err != nil {
-		line, column := f.positions.locate(err.Error())
-		lookup.report(f)
-		f.faults = append(f.faults, Fault{Place: Place{path, line, column}, What: loaderText(path, err)})
+	lookup := &lookup{file: f, vars: f.vars}
+	f.model, err = f.loadModel(lookup)
+	lookup.report()
+	if err != nil {
+		f.refuseUnread(err)
 		return nil, joined(f.faults)
 	}
-	lookup.report(f)
 	f.readExtensions()
 	f.checkIgnored()
 	f.checkReferences()
@@ -123,6 +123,18 @@ func unread(path string, err error) string {
 		return path + ":" + at[1]
 	}
 	return path + ":1"
+}
+
+// refuseUnread takes over what compose-go says, each of its errors by itself.
+func (f *File) refuseUnread(err error) {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range many.Unwrap() {
+			f.refuseUnread(one)
+		}
+		return
+	}
+	line, column := f.positions.locate(err.Error())
+	f.faults = append(f.faults, Fault{Place: Place{f.Path, line, column}, What: loaderText(f.Path, err)})
 }
 
 // loaderText is compose-go's message without the place that stands before it.

@@ -97,7 +97,7 @@ func TestUnreadableFilesHaveFileAndLine(t *testing.T) {
 		"no map":      {"- a\n", "c.yaml:1: line 1: not a mapping"},
 		"no services": {"services: 3\n", "c.yaml:1:1: services must be a mapping"},
 		"wrong type":  {"services:\n  a:\n    image: x\n    ports: 80\n", "c.yaml:4:5: services.a.ports must be a"},
-		"required":    {"services:\n  a:\n    image: x:${V:?say which}\n", "c.yaml:3:14: "},
+		"required":    {"services:\n  a:\n    image: x:${V:?say which}\n    imagee: y\n", "c.yaml:3:14: variable ${V} has no value"},
 		"syntax":      {"services:\n  a:\n    image: x:${V\n", "c.yaml:3:5: invalid interpolation format"},
 	} {
 		_, err := Parse("c.yaml", "s", nil, []byte(c.content), nil)

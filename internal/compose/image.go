@@ -36,6 +36,9 @@ func (i Image) Registry() string {
 	return "docker.io"
 }
 
+// Pinned says whether the reference has a digest.
+func (i Image) Pinned() bool { return digest.MatchString(i.Ref) }
+
 // UsedLogins are those of registries that the stack's images come from: the
 // password of another one changes nothing here.
 func (f *File) UsedLogins(r Rendering, logins map[string]Login) map[string]Login {

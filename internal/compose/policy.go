@@ -52,8 +52,11 @@ func imageDigest(s service) []Fault {
 	if image == "" || digest.MatchString(image) {
 		return nil
 	}
-	return []Fault{s.fault("image-digest", fmt.Sprintf("image %s is not pinned", image),
-		"add @sha256:… of the image that was tested (docker buildx imagetools inspect "+image+")", "image")}
+	remedy := "add @sha256:… of the image that was tested (docker buildx imagetools inspect " + image + ")"
+	if pin, known := s.file.pins[image]; known {
+		remedy = "write " + strings.SplitN(image, "@", 2)[0] + "@" + pin + ", which is the image of that name today"
+	}
+	return []Fault{s.fault("image-digest", fmt.Sprintf("image %s is not pinned", image), remedy, "image")}
 }
 
 // sockets are those of engines; a mount of a folder above one is one of it too.

@@ -143,7 +143,7 @@ func (s service) pinned() bool {
 // keepsData says whether the mount is data that exists on one host only.
 func (f *File) keepsData(m mount) bool {
 	if m.kind == "bind" {
-		return !m.readOnly
+		return !m.readOnly && strings.HasPrefix(m.source, "/") && !reachesSocket(m.source)
 	}
 	volume := mapping(f.section("volumes")[m.source])
 	driver := text(volume["driver"])

@@ -43,26 +43,39 @@ func (f *File) declareVariables(given map[string]string) {
 
 // lookup gives compose-go the variables and remembers those it asked for in vain.
 type lookup struct {
+	file    *File
 	vars    map[string]string
 	missing []string
 }
 
+// instead is the value of a variable that has none: the file can be read
+// further with it, for its other faults, as text and as number.
+const instead = "1"
+
 func (l *lookup) value(name string) (string, bool) {
-	value, known := l.vars[name]
-	if !known && !slices.Contains(l.missing, name) {
+	if value, known := l.vars[name]; known {
+		return value, true
+	}
+	// One that has a default wherever it is used is not missing.
+	if _, _, bare := l.file.positions.bare(name); !bare {
+		return "", false
+	}
+	if !slices.Contains(l.missing, name) {
 		l.missing = append(l.missing, name)
 	}
-	return value, known
+	return instead, true
 }
 
-// report names variables without a value, unless the file gives a default.
-func (l *lookup) report(f *File) {
+// report names the variables without a value.
+func (l *lookup) report() {
 	for _, name := range l.missing {
-		if line, column, bare := f.positions.bare(name); bare && f.positions.node("x-skep", "variables", name) == nil {
-			f.faults = append(f.faults, Fault{
-				Place: Place{f.Path, line, column}, What: fmt.Sprintf("variable ${%s} has no value", name),
-				Remedy: fmt.Sprintf("set it under skep:variables in the stack's config, declare it under x-skep.variables, or give a default, ${%s:-…}", name),
-			})
+		if l.file.positions.node("x-skep", "variables", name) != nil {
+			continue // reported where it is declared
 		}
+		line, column, _ := l.file.positions.bare(name)
+		l.file.faults = append(l.file.faults, Fault{
+			Place: Place{l.file.Path, line, column}, What: fmt.Sprintf("variable ${%s} has no value", name),
+			Remedy: fmt.Sprintf("set it under skep:variables in the stack's config, declare it under x-skep.variables, or give a default, ${%s:-…}", name),
+		})
 	}
 }

@@ -18,17 +18,17 @@ import (
 // Bcrypt, Argon2 and Template.
 type Spec struct {
 	Generate *Generate `json:"generate" doc:"Make a random value."`
-	From     string    `json:"from" doc:"Take the value from the encrypted config, config:KEY (a key below skep:secrets), or from another stack of this file's cluster, stack:NAME.SECRET."`
+	From     string    `json:"from" pattern:"^(config:[A-Za-z0-9_.-]+|stack:[a-z0-9-]+\\.[A-Za-z0-9_.-]+)$" doc:"Take the value from the encrypted config, config:KEY (a key below skep:secrets), or from another stack of this file's cluster, stack:NAME.SECRET."`
 	Bcrypt   string    `json:"bcrypt" doc:"The bcrypt hash of the named secret of this file, of cost 10."`
 	Argon2   string    `json:"argon2" doc:"The argon2id hash of the named secret of this file, as PHC text (3 passes, 64 MiB, 4 lanes)."`
 	Template string    `json:"template" doc:"Text in which {{ .NAME }} stands for the value of another secret of this file ({{ .NAME | urlquery }} for a URL)."`
-	Rotate   int       `json:"rotate" doc:"Raise it to have another value generated. The old one stays until all services run with the new one."`
+	Rotate   int       `json:"rotate" minimum:"0" doc:"Raise it to have another value generated. The old one stays until all services run with the new one."`
 }
 
 // Generate describes a random value.
 type Generate struct {
-	Length  int    `json:"length" doc:"Characters of the value, 8 to 1024; for base64, random bytes before encoding. Not for uuid. Default 32."`
-	Format  string `json:"format" doc:"alnum (the default), hex, base64 or uuid."`
+	Length  int    `json:"length" minimum:"8" maximum:"1024" doc:"Characters of the value, 8 to 1024; for base64, random bytes before encoding. Not for uuid. Default 32."`
+	Format  string `json:"format" enum:"alnum,hex,base64,uuid" doc:"alnum (the default), hex, base64 or uuid."`
 	Charset string `json:"charset" doc:"The characters to choose from, instead of format."`
 }
 
