@@ -28,8 +28,14 @@ type RegistryConfig struct {
 // before anything is made. What an operator should know is told in previews.
 func loadStacks(ctx *pulumi.Context, c *Config) ([]*compose.File, error) {
 	files, unread := compose.LoadAll("stacks", c.Stacks, c.variables())
-	notes, wrong := compose.Check(files, c.world())
-	faults := []error{unread, wrong, routesTaken(files)}
+	world := c.world()
+	var missing error
+	if ctx.DryRun() {
+		images := c.images(files)
+		world.Pins, missing = c.pins(images), c.checkImages(named(images))
+	}
+	notes, wrong := compose.Check(files, world)
+	faults := []error{unread, wrong, routesTaken(files), missing}
 	if err := errors.Join(faults...); err != nil {
 		return nil, fmt.Errorf("the stacks have faults; nothing was touched:\n%w", err)
 	}
@@ -41,6 +47,20 @@ func loadStacks(ctx *pulumi.Context, c *Config) ([]*compose.File, error) {
 		}
 	}
 	return compose.Ordered(files), nil
+}
+
+// named leaves out services without an image, which are a fault of their own.
+func named(images []compose.Image) []compose.Image {
+	return slices.DeleteFunc(slices.Clone(images), func(i compose.Image) bool { return i.Ref == "" })
+}
+
+// images are those of all stacks, substitutions made.
+func (c *Config) images(files []*compose.File) []compose.Image {
+	var images []compose.Image
+	for _, file := range files {
+		images = append(images, file.Images(compose.Rendering{Images: c.Images})...)
+	}
+	return images
 }
 
 // routesTaken reports a name that two stacks answer for.

@@ -90,6 +90,7 @@ func (c *checkout) homeImages() {
 	for from, to := range images {
 		c.edit("Pulumi.home.yaml", "  skep:stacks:", fmt.Sprintf("  skep:images:\n    %q: %q\n  skep:stacks:", from, to))
 	}
+	c.edit("Pulumi.home.yaml", "  skep:stacks:", "  skep:registries: {registry.skep.internal: {check: false}}\n  skep:stacks:")
 }
 
 func testHomeUp(c *checkout, boards []machine) {
