@@ -55,6 +55,9 @@ func (f *File) readConfigs() {
 func (f *File) configText(name string, body map[string]any) (string, bool) {
 	at := []string{"configs", name}
 	if content, inline := body["content"].(string); inline {
+		if f.configs[name].Template {
+			f.refuse(fmt.Sprintf("config %q has its content here, where ${NAME} is filled in already", name), "take out template, or put the content into a file", append(at, extensionKey)...)
+		}
 		return content, true
 	}
 	file := text(body["file"])

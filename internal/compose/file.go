@@ -69,6 +69,7 @@ func Load(dir, stack string, vars map[string]string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read stack %q: %w", stack, err)
 	}
+	defer func() { _ = root.Close() }() // it was only read
 	content, err := readAll(root.FS(), FileName)
 	if err != nil {
 		return nil, fmt.Errorf("read stack %q: %s: %w", stack, path, err)
