@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -35,7 +36,8 @@ func TestHome(t *testing.T) {
 		name string
 		run  func(*checkout, []machine)
 	}{
-		{"up", testHomeUp}, {"a wrong host key stops", testHomeWrongKey}, {"destroy with a dead machine", testHomeDestroy},
+		{"up", testHomeUp}, {"the remedy shuts root out", testHomeRemedy},
+		{"a wrong host key stops", testHomeWrongKey}, {"destroy with a dead machine", testHomeDestroy},
 	} {
 		if !t.Run(step.name, func(t *testing.T) {
 			c.t = t
@@ -114,6 +116,25 @@ func testHomeUp(c *checkout, boards []machine) {
 		c.t.Errorf("a cloud plugin has come: %s", plugins)
 	}
 	c.pulumi("home", "pulumi up --yes --expect-no-changes")
+}
+
+// remedy are the commands that a preview names where root still logs in.
+var remedy = regexp.MustCompile(`(?m)^\s*((?:useradd|echo) .*)$`)
+
+func testHomeRemedy(c *checkout, boards []machine) {
+	commands := remedy.FindAllStringSubmatch(c.pulumi("home", "pulumi preview"), -1)
+	if len(commands) != 2 {
+		c.t.Fatalf("preview names %d commands, want 2: %q", len(commands), commands)
+	}
+	c.on("board-1", commands[0][1]+"\n"+commands[1][1])
+	c.edit("Pulumi.home.yaml", boards[0].Address+"\n      user: root", boards[0].Address+"\n      user: skep")
+	c.pulumi("home", "pulumi up --yes --skip-preview")
+	if got := c.on("board-1", "sshd -T | sed -n 's/^permitrootlogin //p'"); got != "no" {
+		c.t.Errorf("board-1, reached as skep: PermitRootLogin is %s", got)
+	}
+	if out := c.pulumi("home", "pulumi preview --expect-no-changes"); strings.Contains(out, "as root") {
+		c.t.Errorf("preview still tells of root:\n%s", tail(out))
+	}
 }
 
 func testHomeWrongKey(c *checkout, boards []machine) {

@@ -36,17 +36,16 @@ var excluded = []string{
 //go:embed all:files all:vm customize customize-vm
 var sources embed.FS
 
-// Name is the engine's name of the usual image, Cached its file; Build makes it,
-// Import loads it.
+// Name returns the engine's name of the usual image.
 func Name() string { return usual.Name() }
 
-// Cached: see Name.
+// Cached returns where the usual image is kept as a file between labs.
 func Cached(cache string) string { return usual.Cached(cache) }
 
-// Build: see Name.
+// Build makes the usual image's file unless it is there already.
 func Build(ctx context.Context, cache string) error { return usual.Build(ctx, cache) }
 
-// Import: see Name.
+// Import gives the engine the usual image under Name.
 func Import(ctx context.Context, docker engine.Docker, cache string) error {
 	return usual.Import(ctx, docker, cache)
 }
