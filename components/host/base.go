@@ -112,8 +112,10 @@ func (h *Host) baseOptions(args *Args) []string {
 		"--reboot", map[bool]string{true: "yes", false: "no"}[args.Upgrades.Reboot],
 		"--admins", joinPrefixes(args.Admins),
 		"--login", h.User,
-		"--ssh-port", fmt.Sprint(h.Port),
-		"--mesh-port", fmt.Sprint(args.Firewall.MeshPort))
+		"--ssh-port", fmt.Sprint(h.Port))
+	if port := args.Firewall.MeshPort; port > 0 {
+		options = append(options, "--mesh-port", fmt.Sprint(port))
+	}
 	if args.RangesURL != "" {
 		options = append(options, "--ranges", args.RangesURL)
 	}

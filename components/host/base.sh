@@ -72,13 +72,13 @@ vacant() {
 		die "this machine is in a swarm already, which is not Skep's: take it out (docker swarm leave), then run pulumi up again"
 	fi
 	command -v ss >/dev/null || return 0
-	if ip link show wg0 >/dev/null 2>&1; then
-		die "this machine has a device wg0 already, which is not Skep's: give that one another name"
-	fi
 	port=$(option ssh-port "$@")
-	[ -z "$port" ] || listeners tcp "$port" | grep -q . ||
+	[ -z "$port" ] || [ -n "$(listeners tcp "$port")" ] ||
 		die "nothing here listens on TCP port $port, by which config says that SSH comes in (is it forwarded from elsewhere?): the firewall would open the wrong port; let sshd listen on it"
 	port=$(option mesh-port "$@")
+	if [ -n "$port" ] && ip link show wg0 >/dev/null 2>&1; then
+		die "this machine has a device wg0 already, which is not Skep's: give that one another name"
+	fi
 	for use in ${port:+"udp $port the mesh (skep:mesh.port is another choice)"} "tcp 2377 Swarm" "tcp 7946 Swarm" "udp 7946 Swarm" "udp 4789 Swarm"; do
 		# shellcheck disable=SC2086 # its words
 		free $use
