@@ -7,8 +7,6 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
-	"google.golang.org/protobuf/proto"
-
 	"skep/internal/pulumitest"
 )
 
@@ -20,7 +18,11 @@ func inputBytes(t *testing.T, inputs resource.PropertyMap) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return proto.Size(encoded)
+	text, err := encoded.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(text)
 }
 
 // A host more makes the state larger by what belongs to that host, and by a

@@ -47,7 +47,8 @@ do_apply() {
 	config=$(cat)
 	# First, so that a host that cannot carry the mesh is left as it is.
 	backend=$(backend)
-	free_port "$(sed -n 's/^ListenPort = //p' <<<"$config")"
+	# Through a pipe: a here string may become a file, and this holds keys.
+	free_port "$(printf '%s\n' "$config" | sed -n 's/^ListenPort = //p')"
 	mkdir -p "$dir"
 	# Whether these changed does not matter: what follows is cheap, and repairs
 	# what somebody broke.
