@@ -121,9 +121,40 @@ const stranger6 = `
 	knock 9997
 	nft -f /etc/skep/firewall/rules.nft`
 
+// meet6 gives a host a second wire, to this machine, and returns the host's
+// address on it: the lab's own network has IPv4 only.
+func meet6(c *checkout, host string, n int) string {
+	c.t.Helper()
+	pid := c.engine("inspect --format {{.State.Pid}} " + c.container(host))
+	wire := fmt.Sprintf("s6-%s-%d", c.lab().ID[:6], n)
+	net := fmt.Sprintf("fd00:6:%s:%d:", c.lab().ID[:4], n)
+	c.run(fmt.Sprintf(`ip link add %[1]s type veth peer name in6 netns %[2]s
+		echo 0 >/proc/sys/net/ipv6/conf/%[1]s/disable_ipv6
+		ip addr add %[3]s:2/64 dev %[1]s nodad && ip link set %[1]s up
+		nsenter -t %[2]s -n sh -c 'ip addr add %[3]s:1/64 dev in6 nodad && ip link set in6 up'`, wire, pid, net))
+	return net + ":1"
+}
+
 func testIPv6(c *checkout) {
 	if c.on("node-3", "test -e /proc/net/if_inet6 && echo yes || echo no") == "no" {
 		c.t.Skip("this machine has no IPv6")
+	}
+	for i, host := range hosts {
+		c.on(host, "echo 0 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
+		ports := []int{2375, 2376, 2377, 4789, 7946, 9999, 51820}
+		for port := 1; port <= 65535 && (i == 0 || port <= 1024); port++ {
+			ports = append(ports, port)
+		}
+		slices.Sort(ports)
+		start := time.Now()
+		open, refused := scan(meet6(c, host, i+1), slices.Compact(ports))
+		c.t.Logf("%s over IPv6: %d TCP ports in %s: open %v, refused %v", host, len(ports), time.Since(start).Round(time.Second), open, refused)
+		// Docker holds 80 for its container, which has no IPv6; nothing is at 443.
+		answers := slices.Sorted(slices.Values(slices.Concat(open, refused)))
+		if diff := cmp.Diff([]int{22, 80, 443}, answers); diff != "" || !slices.Contains(open, 22) || slices.Contains(open, 443) {
+			c.t.Errorf("%s answers at other ports over IPv6 (-want +got):\n%s", host, diff)
+		}
+		c.on(host, "ip link del in6")
 	}
 	got := strings.Fields(c.on("node-3", "{ "+stranger6+"\n} 2>/dev/null"))
 	if diff := cmp.Diff([]string{"ping", "22", "443", "not-9997", "9997"}, got); diff != "" {
