@@ -30,7 +30,7 @@ test-slow: ## what is too slow for every run: audits
 	@scripts/test-slow
 
 test-vm: ## the lab on virtual machines; minutes with KVM, hours without
-	@scripts/test-vm
+	@scripts/test-vm $(VM)
 
 bench: ## print figures of the running lab: seconds, requests, bytes, resources
 	@scripts/bench
