@@ -80,10 +80,20 @@ func testEncrypted(c *checkout, boards []machine) {
 		if out := c.on(b.Name, "ip -s xfrm state | grep -cE '[1-9][0-9]*\\(packets\\)'"); out == "0" {
 			c.t.Errorf("%s has neither sent nor received an encrypted packet", b.Name)
 		}
-		if out := c.on(b.Name, "nft list chain inet skep outside | grep 'meta .*ipsec missing' | grep -o 'packets [0-9]*'"); out != "packets 0" {
+		if out := plainDropped(c, b.Name); out != "packets 0" {
 			c.t.Errorf("packets of overlays came to %s in plain text: %s", b.Name, out)
 		}
 	}
+	// Even one of the hosts cannot write into an overlay without its key.
+	c.on("board-2", "echo x >/dev/udp/"+boards[0].Address+"/4789")
+	c.until(vmPatience, "a packet in plain text to be dropped", func() bool { return plainDropped(c, "board-1") == "packets 1" })
+}
+
+// plainDropped is how many packets of overlays a host dropped, since its boot,
+// for being in plain text.
+func plainDropped(c *checkout, host string) string {
+	c.t.Helper()
+	return c.on(host, "nft list chain inet skep outside | grep '4789 meta ipsec missing' | grep -o 'packets [0-9]*'")
 }
 
 func testLANReboot(c *checkout, boards []machine) {
