@@ -29,7 +29,7 @@ test-lab: ## the lab end to end only
 test-slow: ## what is too slow for every run: audits
 	@scripts/test-slow
 
-test-vm: ## the lab on virtual machines; minutes with KVM, hours without
+test-vm: ## the lab on virtual machines; without KVM, for an idle computer and an hour
 	@scripts/test-vm $(VM)
 
 bench: ## print figures of the running lab: seconds, requests, bytes, resources

@@ -294,7 +294,8 @@ func testScripts(c *checkout) {
 func testOneChange(c *checkout) {
 	c.edit("stacks/whoami/compose.yaml", "memory: 32M", "memory: 48M")
 	out := c.pulumi("lab", "pulumi up --yes --skip-preview")
-	if !strings.Contains(out, "~ 1 updated") {
+	// The component, where a preview shows the lines that change, and its deploy.
+	if !strings.Contains(out, "~ 2 updated") {
 		c.t.Errorf("a changed limit changed more than one resource:\n%s", tail(out))
 	}
 	got := c.on("node-1", `docker service inspect whoami_whoami --format "{{.Spec.TaskTemplate.Resources.Limits.MemoryBytes}}"`)
