@@ -65,11 +65,12 @@ func TestLockExcludes(t *testing.T) {
 				t.Error("two hold the lock")
 			}
 			time.Sleep(time.Millisecond)
-			// The holder may remove the file; who waits must not get the dead one.
+			<-inside
+			// The holder may remove the file as its last act; who waits must not
+			// get the dead one.
 			if err := os.Remove(path); err != nil {
 				t.Error(err)
 			}
-			<-inside
 			unlock()
 		})
 	}
