@@ -3,6 +3,7 @@ module skep/lab
 go 1.26.0
 
 require (
+	github.com/lib/pq v1.12.3
 	github.com/pulumi/pulumi-command/sdk v1.2.1
 	github.com/pulumi/pulumi/sdk/v3 v3.259.0
 )

@@ -17,7 +17,10 @@ judgement='
 		map("\(length) \(.[0] | word)");
 	def hint: map(.Status | select(.State == "pending") | .Err // empty) | unique | map(" (\(.))") | join("");
 	def age: .Status.Timestamp | sub("\\.[0-9]+"; "") | now - fromdateiso8601;
-	def failures: count(.Status.State | IN("failed", "rejected")) | if . > 0 then ["\(.) failed"] else [] end;
+	# A service that ends without an error has failed too: it may be that its
+	# health check did, and that it takes a stop well.
+	def misfit($kind): .Status.State | IN("failed", "rejected") or (. == "complete" and $kind == "service");
+	def failures($kind): count(misfit($kind)) | if . > 0 then ["\(.) failed"] else [] end;
 
 	def of_job($all; $fresh):
 		.JobStatus.JobIteration.Index as $run |
@@ -29,7 +32,7 @@ judgement='
 			kind: "job",
 			text: ((["\($complete) of \($want) complete"]
 				+ ($tasks | count(.Status.State == "running") | if . > 0 then ["\(.) running"] else [] end)
-				+ ($tasks | states) + ($fresh | failures) | join(", ")) + ($tasks | hint)),
+				+ ($tasks | states) + ($fresh | failures("job")) | join(", ")) + ($tasks | hint)),
 			verdict: (
 				if $want > 0 and $complete >= $want then "done"
 				else "wait" end),
@@ -48,7 +51,7 @@ judgement='
 		{
 			kind: "service",
 			text: ((["\($running | length) of \($want) running"] + ($new | states)
-				+ (if $old > 0 then ["\($old) of the old version"] else [] end) + ($fresh | failures) | join(", ")) + ($new | hint)),
+				+ (if $old > 0 then ["\($old) of the old version"] else [] end) + ($fresh | failures("service")) | join(", ")) + ($new | hint)),
 			verdict: (
 				if $update == "paused" or $update == "rollback_paused" or
 					($taking == "forward" and ($update | startswith("rollback_"))) then "failed"
@@ -65,10 +68,10 @@ judgement='
 	.[] | . as $service | select(.Spec.Name | IN($names[])) |
 	[$tasks[0][] | select(.ServiceID == $service.ID)] as $mine |
 	[$mine[] | select(.ID | IN($known[0][]) | not)] as $fresh |
-	(if .Spec.Mode.ReplicatedJob or .Spec.Mode.GlobalJob then of_job($mine; $fresh) else of_service($mine; $fresh) end) +
-	{
-		name: (.Spec.Name[$stack | length + 1:]),
-		seen: ([$fresh[] | select(.Status.State | IN("failed", "rejected")) | "\(.Slot // .NodeID):\(.ID)"] | join(",")),
+	(if .Spec.Mode.ReplicatedJob or .Spec.Mode.GlobalJob then of_job($mine; $fresh) else of_service($mine; $fresh) end) |
+	.kind as $kind | . + {
+		name: ($service.Spec.Name[$stack | length + 1:]),
+		seen: ([$fresh[] | select(misfit($kind)) | "\(.Slot // .NodeID):\(.ID)"] | join(",")),
 		live: ($mine | count(.Status.State | gone | not)),
 		origin: ($before[0] | map(select(.Spec.Name == $service.Spec.Name)) |
 			if . == [] then "added" elif .[0].Spec == $service.Spec then "same" else "changed" end),
@@ -100,8 +103,11 @@ worst_task() {
 		($services[0][] | select(.Spec.Name == $name)) as $service |
 		($nodes[0] | map({key: .ID, value: .Description.Hostname}) | from_entries) as $hosts |
 		[.[] | select(.ServiceID == $service.ID and (.ID | IN($known[0][]) | not))] as $tasks |
-		([$tasks[] | select(.Status.State | IN("failed", "rejected", "orphaned"))] | sort_by(.Status.Timestamp) | last) //
+		($service.Spec.Mode | .Replicated or .Global) as $lasting |
+		([$tasks[] | select(.Status.State | IN("failed", "rejected", "orphaned") or (. == "complete" and $lasting))]
+			| sort_by(.Status.Timestamp) | last) //
 		([$tasks[] | select(.Status.State != "running" and (.DesiredState | IN("running", "ready", "complete")))] | first) // empty |
 		[.ID, .Status.State, $hosts[.NodeID // ""] // "no host",
-			([.Status.Err, .Status.Message, "-"] | map(select(. // "" != "")) | first), .Status.ContainerStatus.ExitCode // 0] | @tsv' "$work/tasks.json"
+			(if .Status.State == "complete" then "ended by itself, or was stopped since its health check failed" else
+			[.Status.Err, .Status.Message, "-"] | map(select(. // "" != "")) | first end), .Status.ContainerStatus.ExitCode // 0] | @tsv' "$work/tasks.json"
 }

@@ -33,8 +33,7 @@ prune() {
 		remove network 30 || true
 	for kind in secret config; do
 		docker "$kind" ls --filter "label=skep.stack=$stack" --format '{{.Name}}' |
-			grep -vF -e "${stack}_skep-waves-" |
-			grep -vxF -f <(ls "$work/$kind" && used "(.TaskTemplate.ContainerSpec.${kind^}s // [])[].${kind^}Name") |
+			grep -vxF -f <(records && ls "$work/$kind" && used "(.TaskTemplate.ContainerSpec.${kind^}s // [])[].${kind^}Name") |
 			remove "$kind" 1 || true
 	done
 }

@@ -40,6 +40,8 @@ wave_digest() {
 
 recorded() { printf '{"label":{"skep.stack=%s":true,"skep.record=waves":true}}' "$stack"; }
 
+records() { docker config ls --filter "label=skep.stack=$stack" --filter label=skep.record=waves --format '{{.Name}}'; }
+
 # as_recorded WAVE: whether the wave is as the last deploy that came true left
 # it. To deploy it again would run its jobs again, and make the spec that a
 # rollback goes back to the same as the one that it leaves.
@@ -56,11 +58,10 @@ record() {
 	for ((wave = 1; wave <= last; wave++)); do
 		printf 'wave-%s %s\n' "$wave" "$(wave_digest "$wave")"
 	done >"$work/record"
-	name=${stack}_skep-waves-$(sha256sum "$work/record" | cut -c1-16)
+	name=$stack.$(sha256sum "$work/record" | cut -c1-16) # names may have 64 letters
 	docker config inspect "$name" >/dev/null 2>&1 ||
 		quietly docker config create --label "skep.stack=$stack" --label skep.record=waves "$name" "$work/record"
-	docker config ls --filter "label=skep.stack=$stack" --filter label=skep.record=waves --format '{{.Name}}' |
-		grep -vxF "$name" | remove config 1 || true
+	records | grep -vxF "$name" | remove config 1 || true
 }
 
 # deploy hands a wave to Swarm. Never with --prune, which removes services
@@ -145,6 +146,7 @@ hopeless() {
 		# Swarm needs a moment between a task's end and the next one.
 		[ "$kind" = service ] || idle=2000
 		if lasted "$name idle $failed" "$idle"; then
+			[ "$kind" = service ] || give_up "$name" "the job ended without success"
 			give_up "$name" "no task of it is left, and Swarm starts no other: see its restart policy and placement"
 		fi
 	fi

@@ -123,3 +123,15 @@ func proxyOptions(dump string) []string {
 	}
 	return options
 }
+
+// Debian runs mmdebstrap for the suite of hosts, with this machine's mirrors
+// and apt proxies, and makes target: a tar archive or, with --format=directory
+// among the args, a folder.
+func Debian(ctx context.Context, work, target string, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
+	defer cancel()
+	for _, option := range machineProxies(ctx) {
+		args = append(args, "--aptopt="+option)
+	}
+	return mmdebstrap(ctx, work, slices.Concat(args, []string{usual.suite, target}, usual.machineMirrors()))
+}

@@ -98,7 +98,11 @@ func (t tree) bootstrap(ctx context.Context, work string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "mmdebstrap", t.bootstrapArgs(work, Image{suite: t.suite}.machineMirrors(), machineProxies(ctx))...)
+	return mmdebstrap(ctx, work, t.bootstrapArgs(work, Image{suite: t.suite}.machineMirrors(), machineProxies(ctx)))
+}
+
+func mmdebstrap(ctx context.Context, work string, args []string) error {
+	cmd := exec.CommandContext(ctx, "mmdebstrap", args...)
 	// On an interrupt it removes its own temporary tree.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 20 * time.Second

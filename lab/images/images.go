@@ -1,5 +1,6 @@
 // Package images builds the container images that stacks of the lab run, from
-// static programs of this module, and pushes them to the lab's registry.
+// static programs of this module and Debian's packages, and pushes them to the
+// lab's registry.
 package images
 
 import (
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,9 +35,14 @@ type Image struct {
 	Package string
 	// Path is where it lies in the image, Port what it listens on by default.
 	Path, Port string
+	// Cmd are its arguments unless a compose file has others, Env its variables.
+	Cmd, Env []string
+	// Base is what lies below the program; nil for nothing.
+	Base *Debian
 }
 
-// All are the images of the lab.
+// All are the images of the lab. Those that have no upstream, or none whose
+// digest is known here, are called lab.invalid, with a digest that is none.
 var All = []Image{
 	{
 		Upstream:   "traefik/whoami:v1.11.0@sha256:200689790a0a0ea48ca45992e0450bc26ccab5307375b41c84dfc4f2475937ab",
@@ -45,14 +52,80 @@ var All = []Image{
 		Path:       "/whoami",
 		Port:       "80/tcp",
 	},
+	{
+		Upstream:   "lab.invalid/ledger:v1@sha256:" + strings.Repeat("1", 64),
+		Repository: "lab/ledger",
+		Tag:        "v1",
+		Package:    "ledger",
+		Path:       "/ledger",
+		Port:       "8080/tcp",
+	},
+	postgres,
 }
 
-// Fingerprint changes when any image would be built differently: with the
-// sources in the lab's module and the compiler.
-func Fingerprint(module string) (string, error) {
+// postgres reads what the official image reads, as far as stacks use it.
+var postgres = Image{
+	Upstream:   "lab.invalid/postgres:17@sha256:" + strings.Repeat("17", 32),
+	Repository: "lab/postgres",
+	Tag:        "17",
+	Package:    "postgres",
+	Path:       "/usr/local/bin/docker-entrypoint",
+	Port:       "5432/tcp",
+	Cmd:        []string{"postgres"},
+	Env: []string{
+		"PATH=/usr/local/bin:/usr/bin:/usr/lib/postgresql/17/bin", "PGDATA=/var/lib/postgresql/data", "LANG=C.UTF-8",
+	},
+	Base: &Debian{
+		Packages: []string{"dash", "libc-bin", "libnss-wrapper", "postgresql-17", "tzdata"},
+		Keep: []string{
+			"usr/bin/dash", "usr/lib/locale/C.utf8", "usr/lib/postgresql/17/bin", "usr/lib/postgresql/17/lib",
+			"usr/share/postgresql/17", "usr/share/postgresql-common", "usr/share/zoneinfo",
+			"usr/lib/" + multiarch() + "/libnss_wrapper.so",
+		},
+		Drop: []string{
+			// The compiler of queries is four fifths of it all, and optional.
+			"usr/lib/postgresql/17/lib/bitcode", "usr/lib/postgresql/17/lib/llvmjit*", "usr/lib/postgresql/17/lib/pgxs",
+			"usr/share/postgresql/17/man", "usr/share/zoneinfo/right", "usr/share/zoneinfo/posix",
+			"usr/share/zoneinfo/localtime",
+		},
+		Open:  []string{"run/postgresql", "tmp", "var/lib/postgresql", "var/lib/postgresql/data"},
+		Links: map[string]string{"usr/bin/sh": "dash", "var/run": "../run"},
+	},
+}
+
+// multiarch is Debian's name of this machine's kind.
+func multiarch() string {
+	return map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH] + "-linux-gnu"
+}
+
+// Wanted are the images that a stack of the checkout names. Others are not
+// built: one of them takes a minute.
+func Wanted(checkout string) ([]Image, error) {
+	paths, err := filepath.Glob(filepath.Join(checkout, "stacks", "*", "*.y*ml"))
+	if err != nil {
+		return nil, fmt.Errorf("find images of stacks: %w", err)
+	}
+	var all strings.Builder
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("find images of stacks: %w", err)
+		}
+		all.Write(text)
+	}
+	return slices.DeleteFunc(slices.Clone(All), func(i Image) bool { return !strings.Contains(all.String(), i.Upstream) }), nil
+}
+
+// Fingerprint changes when any of the images would be built differently: with
+// the sources in the lab's module and the compiler.
+func Fingerprint(module string, wanted []Image) (string, error) {
 	h := sha256.New()
-	_, _ = fmt.Fprintln(h, runtime.Version(), runtime.GOARCH, All)
-	for _, i := range All {
+	_, _ = fmt.Fprintln(h, runtime.Version(), runtime.GOARCH)
+	for _, i := range wanted {
+		_, _ = fmt.Fprintln(h, i.Upstream, i.Repository, i.Tag, i.Path, i.Port, i.Cmd, i.Env)
+		if i.Base != nil {
+			_, _ = fmt.Fprintln(h, i.Base.digest())
+		}
 		paths, err := filepath.Glob(filepath.Join(module, i.Package, "*.go"))
 		if err != nil || len(paths) == 0 {
 			return "", fmt.Errorf("find sources of image %q in %q: %w", i.Repository, module, os.ErrNotExist)
@@ -69,15 +142,29 @@ func Fingerprint(module string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// Build compiles the program in the lab's module and makes an image of it. The
-// same program gives the same digest.
-func (i Image) Build(ctx context.Context, module string) (v1.Image, error) {
+// Build compiles the program in the lab's module and makes an image of it, on
+// top of its base, which is kept in the cache. The same program on the same
+// base gives the same digest.
+func (i Image) Build(ctx context.Context, module, cache string) (v1.Image, error) {
 	program, err := i.compile(ctx, module)
 	if err != nil {
 		return nil, fmt.Errorf("build image %q: %w", i.Repository, err)
 	}
-	image, err := i.assemble(program)
-	if err != nil {
+	image := empty.Image
+	if i.Base != nil {
+		path, err := i.Base.layer(ctx, cache)
+		if err != nil {
+			return nil, fmt.Errorf("build image %q: %w", i.Repository, err)
+		}
+		layer, err := tarball.LayerFromFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("build image %q: %w", i.Repository, err)
+		}
+		if image, err = mutate.AppendLayers(image, layer); err != nil {
+			return nil, fmt.Errorf("build image %q: %w", i.Repository, err)
+		}
+	}
+	if image, err = i.assemble(image, program); err != nil {
 		return nil, fmt.Errorf("build image %q: %w", i.Repository, err)
 	}
 	return image, nil
@@ -102,9 +189,9 @@ func (i Image) compile(ctx context.Context, module string) ([]byte, error) {
 	return os.ReadFile(target)
 }
 
-// assemble makes an image whose only file is the program. Nothing in it tells
-// when or where it was made.
-func (i Image) assemble(program []byte) (v1.Image, error) {
+// assemble adds the program to an image. Nothing in it tells when or where it
+// was made.
+func (i Image) assemble(base v1.Image, program []byte) (v1.Image, error) {
 	files, err := archive(strings.TrimPrefix(i.Path, "/"), program)
 	if err != nil {
 		return nil, err
@@ -115,7 +202,7 @@ func (i Image) assemble(program []byte) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := mutate.AppendLayers(empty.Image, layer)
+	image, err := mutate.AppendLayers(base, layer)
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +213,7 @@ func (i Image) assemble(program []byte) (v1.Image, error) {
 	config = config.DeepCopy()
 	config.OS, config.Architecture = "linux", runtime.GOARCH
 	config.Config.Entrypoint = []string{i.Path}
+	config.Config.Cmd, config.Config.Env = i.Cmd, i.Env
 	config.Config.ExposedPorts = map[string]struct{}{i.Port: {}}
 	config.Config.Labels = map[string]string{"org.opencontainers.image.source": "skep/lab/" + i.Package}
 	return mutate.ConfigFile(image, config)

@@ -41,12 +41,20 @@ func (s *session) imagesBuilt(context.Context) bool {
 	if err != nil {
 		return false
 	}
-	fingerprint, err := images.Fingerprint(s.module())
+	wanted, err := images.Wanted(s.checkout)
+	if err != nil {
+		return false
+	}
+	fingerprint, err := images.Fingerprint(s.module(), wanted)
 	return err == nil && fingerprint == b.Fingerprint
 }
 
 func (s *session) buildImages(ctx context.Context) error {
-	fingerprint, err := images.Fingerprint(s.module())
+	wanted, err := images.Wanted(s.checkout)
+	if err != nil {
+		return err
+	}
+	fingerprint, err := images.Fingerprint(s.module(), wanted)
 	if err != nil {
 		return err
 	}
@@ -55,8 +63,8 @@ func (s *session) buildImages(ctx context.Context) error {
 		return err
 	}
 	b := built{Fingerprint: fingerprint, Images: map[string]string{}}
-	for _, image := range images.All {
-		made, err := image.Build(ctx, s.module())
+	for _, image := range wanted {
+		made, err := image.Build(ctx, s.module(), s.cache)
 		if err != nil {
 			return err
 		}

@@ -99,7 +99,7 @@ func (s *session) upSteps() []step {
 		{what: "make the certificate authority", run: s.makeAuthority},
 		{what: "install the program", run: s.installProgram},
 		{"start DNS and registry", "", s.startServices, s.servicesRun},
-		{"build the images of stacks", "5 s", s.buildImages, s.imagesBuilt},
+		{"build the images of stacks", "5 s; once 1 min with a database", s.buildImages, s.imagesBuilt},
 		{what: "make the DNS zones", run: s.makeZones},
 		{what: "install the plugins", run: s.installPlugins},
 		{what: "write the environment", run: s.writeEnvironment},
