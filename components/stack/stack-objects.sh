@@ -33,7 +33,7 @@ prune() {
 		remove network 30 || true
 	for kind in secret config; do
 		docker "$kind" ls --filter "label=skep.stack=$stack" --format '{{.Name}}' |
-			grep -vxF -f <(records && ls "$work/$kind" && used "(.TaskTemplate.ContainerSpec.${kind^}s // [])[].${kind^}Name") |
+			grep -vxF -f <(records; ls "$work/$kind"; used "(.TaskTemplate.ContainerSpec.${kind^}s // [])[].${kind^}Name") |
 			remove "$kind" 1 || true
 	done
 }

@@ -15,9 +15,10 @@ import (
 func serve(ctx context.Context) error {
 	db := asApp()
 	defer func() { _ = db.Close() }()
+	// Connections that are open stay good when the password changes, so those who
+	// have the old one keep theirs.
 	db.SetMaxOpenConns(8)
-	// Short, so that a new password is needed soon after there is one.
-	db.SetConnMaxLifetime(10 * time.Second)
+	db.SetMaxIdleConns(8)
 	version := os.Getenv("LEDGER_VERSION")
 	log.Printf("version %q starts", version)
 	handler := http.NewServeMux()
