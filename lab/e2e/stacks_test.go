@@ -119,7 +119,7 @@ func testStackCanaries(c *checkout) {
 		}
 	}
 	for _, host := range hosts {
-		hits := c.on(host, fmt.Sprintf(`{ journalctl --no-pager -q; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr "\0" "\n" | grep -v "secret=\|grep"; } | grep -cF "%s" || true`, secret))
+		hits := c.on(host, fmt.Sprintf(`{ journalctl --no-pager -q; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr "\0" "\n" | grep -v grep; } | grep -cF -f <(printf "%%s\n" "%s") || true`, secret))
 		if hits != "0" {
 			c.t.Errorf("%s: %s lines of logs or process lists hold a secret", host, hits)
 		}
