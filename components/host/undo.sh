@@ -12,7 +12,7 @@ do_apply() { die "use: ${0##*/} undo"; }
 
 do_undo() {
 	local name script
-	for name in swarm-join swarm-watch mesh firewall base; do
+	for name in swarm-join swarm-watch mesh without firewall base; do
 		script=$(newest "$name")
 		[ -n "$script" ] || continue
 		bash "$script" undo </dev/null || log "$name: undo failed; going on"

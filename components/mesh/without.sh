@@ -61,6 +61,15 @@ stays() {
 		die "this machine is in a swarm as $at, which cannot become $address: whether there is a mesh is chosen before the first up; pulumi destroy comes before another choice"
 }
 
-do_undo() { :; }
+# do_undo drops the keys that Docker leaves in the kernel when it leaves a
+# swarm; they bear its own number (0xd0c4e3), so those of others stay.
+do_undo() {
+	local selector=()
+	ip xfrm state deleteall reqid 13681891 2>/dev/null || true
+	ip xfrm policy 2>/dev/null | awk '/^src/ { selector = $0 } /mark 0xd0c4e3\// { print selector }' |
+		while read -ra selector; do
+			ip xfrm policy delete "${selector[@]}" dir out mark 0xd0c4e3 || log "an IPsec policy of Docker's stays: ${selector[*]}"
+		done
+}
 
 dispatch "$@"
