@@ -54,12 +54,17 @@ services:
   publisher:
     image: traefik/whoami:v1.11.0@sha256:200689790a0a0ea48ca45992e0450bc26ccab5307375b41c84dfc4f2475937ab
     command: [--port, "8080"]
+    user: "20999:20999"
+    cap_drop: [ALL]
+    read_only: true
     networks: [inside]
     ports:
       - {target: 8080, published: 9999, mode: host}
     deploy:
       mode: global
       endpoint_mode: dnsrr
+      resources: {limits: {memory: 32M}}
+    x-skep: {waive: {health-check: the image holds one program}}
 networks:
   inside: {driver: overlay}
 `
