@@ -44,7 +44,7 @@ func Digest(ctx context.Context, reference string, access Access) (string, error
 	defer cancel()
 	found, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(login), remote.WithTransport(overTLS{access.Insecure}))
 	if err != nil {
-		return "", explained(ref.Context().RegistryStr(), err)
+		return "", explained(ref.Context(), err)
 	}
 	return found.Digest.String(), nil
 }
@@ -64,7 +64,11 @@ func (t overTLS) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // explained says what to do about what a registry said.
-func explained(host string, err error) error {
+func explained(repository name.Repository, err error) error {
+	host := repository.RegistryStr()
+	if host == name.DefaultRegistry {
+		host = "docker.io" // as people write it, and config
+	}
 	var said *transport.Error
 	switch {
 	case errors.Is(err, errPlainHTTP):

@@ -306,7 +306,7 @@ func testOneChange(c *checkout) {
 
 func testProdPreview(c *checkout) {
 	// This machine need not reach the registry that its hosts would.
-	c.edit("Pulumi.prod.yaml", "  skep:stacks:", "  skep:registries: {index.docker.io: {check: false}}\n  skep:stacks:")
+	c.edit("Pulumi.prod.yaml", "  skep:stacks:", "  skep:registries: {docker.io: {check: false}}\n  skep:stacks:")
 	c.pulumi("lab", "pulumi stack init prod --no-select")
 	before := len(present(c, "lab"))
 	out := c.pulumi("lab", "pulumi preview --stack prod")
