@@ -44,11 +44,17 @@ func (s service) environment() []variable {
 	return all
 }
 
+// LooksSecret says whether a value should not stand anywhere in plain text: by
+// the name that it has, or by itself.
+func LooksSecret(name, value string) bool {
+	named := secretName.MatchString(name) && !pointerName.MatchString(name) && !plainValue.MatchString(value) && !strings.HasPrefix(value, "/")
+	return named || loginInURL.MatchString(value) || privateKey.MatchString(value)
+}
+
 func secretInEnvironment(s service) []Fault {
 	var faults []Fault
 	for _, v := range s.environment() {
-		named := secretName.MatchString(v.name) && !pointerName.MatchString(v.name) && !plainValue.MatchString(v.value) && !strings.HasPrefix(v.value, "/")
-		if named || loginInURL.MatchString(v.value) || privateKey.MatchString(v.value) {
+		if LooksSecret(v.name, v.value) {
 			faults = append(faults, s.fault("secret-in-environment", fmt.Sprintf("%s looks like a secret in plain text", v.name),
 				fmt.Sprintf("make it a secret and give the file's name (%s_FILE: /run/secrets/…), or x-skep: {env_from_secrets: {%s: SECRET}} where the application reads no files", v.name, v.name),
 				"environment", v.key))

@@ -43,7 +43,14 @@ type importer struct {
 	Source
 	root   *yaml.Node
 	result *Result
+	// hidden are the variables whose values look like secrets, and so do not
+	// come along.
+	hidden map[string]bool
 }
+
+// stand is in place of a hidden value while the result is checked: under any
+// name it looks like a secret, too.
+const stand = "secret://in:plain-text@here"
 
 // Import makes the stack's folder.
 func Import(source Source) (*Result, error) {
@@ -54,7 +61,7 @@ func Import(source Source) (*Result, error) {
 	if len(document.Content) == 0 || document.Content[0].Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%s:1: no compose file: need a mapping with services", source.Path)
 	}
-	i := &importer{Source: source, root: document.Content[0], result: &Result{Files: map[string][]byte{}}}
+	i := &importer{Source: source, root: document.Content[0], result: &Result{Files: map[string][]byte{}}, hidden: map[string]bool{}}
 	i.repairFile()
 	services := get(i.root, "services")
 	for name, body := range pairs(services) {
@@ -98,8 +105,8 @@ func (i *importer) mark(document *yaml.Node) error {
 	for name, value := range pairs(get(get(i.root, "x-skep"), "variables")) {
 		if value.Tag == "!!null" {
 			variables[name.Value] = "1"
-			if secretName.MatchString(name.Value) {
-				variables[name.Value] = "in-plain-text"
+			if i.hidden[name.Value] || compose.LooksSecret(name.Value, stand[:6]) {
+				variables[name.Value] = stand
 			}
 		}
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"go.yaml.in/yaml/v3"
+
+	"skep/internal/compose"
 )
 
 var use = regexp.MustCompile(`(?:^|[^$])\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(:?[-?+])?|([A-Za-z_][A-Za-z0-9_]*))`)
@@ -47,7 +49,7 @@ func (i *importer) repairFile() {
 			if copied, ok := i.copy(file.Value); ok {
 				file.Value = "./" + copied
 			} else {
-				addComment(name, "TODO(skep): its file was not found")
+				addComment(name, "TODO(skep): its file was not found, or holds what looks like a secret: make it one")
 			}
 		}
 	}
@@ -56,14 +58,15 @@ func (i *importer) repairFile() {
 
 func (i *importer) root2(section string) *yaml.Node { return below(i.root, section) }
 
-// copy takes a file into the stack's folder.
+// copy takes a file into the stack's folder, but for one with a secret in it:
+// the folder is code, and configs are read by whoever asks.
 func (i *importer) copy(name string) (string, bool) {
 	clean := path.Clean(name)
 	if !fs.ValidPath(clean) || i.Folder == nil {
 		return "", false
 	}
 	content, err := fs.ReadFile(i.Folder, clean)
-	if err != nil {
+	if err != nil || compose.LooksSecret("", string(content)) {
 		return "", false
 	}
 	target := path.Base(clean)
@@ -100,13 +103,19 @@ func (i *importer) declareVariables() {
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		value := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
-		if given, ok := defaults[name]; ok && !secretName.MatchString(name) {
-			value = text(given)
+		given, known := defaults[name]
+		if known && !compose.LooksSecret(name, given) {
+			put(below(i.root, "x-skep", "variables"), name, text(given))
+		} else {
+			i.declareOpen(name, known)
 		}
-		put(below(i.root, "x-skep", "variables"), name, value)
 		i.did("variable %s is declared under x-skep.variables", name)
 	}
 }
 
-var secretName = regexp.MustCompile(`(?i)(password|passwd|secret|token|key)`)
+// declareOpen declares a variable without its value, which the config is to set;
+// one that is hidden looks like a secret.
+func (i *importer) declareOpen(name string, hidden bool) {
+	i.hidden[name] = i.hidden[name] || hidden
+	put(below(i.root, "x-skep", "variables"), name, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"})
+}

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"go.yaml.in/yaml/v3"
+
+	"skep/internal/compose"
 )
 
 // meaningless are keys that Swarm ignores and that lose nothing.
@@ -92,7 +95,12 @@ func (i *importer) moveLimits(name string, body *yaml.Node) {
 	}
 }
 
-// inlineEnvironment writes the variables of env_file where Swarm reads them.
+// notInNames is what no name of a compose variable has.
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9_]`)
+
+// inlineEnvironment writes the variables of env_file where Swarm reads them. A
+// value that looks like a secret stays behind: such files are kept out of
+// version control, and the stack's is not.
 func (i *importer) inlineEnvironment(name string, body *yaml.Node) {
 	declared := get(body, "env_file")
 	if declared == nil || i.Folder == nil {
@@ -122,7 +130,13 @@ func (i *importer) inlineEnvironment(name string, body *yaml.Node) {
 	slices.Sort(order)
 	environment := asMapping(get(body, "environment"))
 	for _, key := range slices.Compact(order) {
-		if get(environment, key) == nil {
+		switch {
+		case get(environment, key) != nil:
+		case compose.LooksSecret(key, values[key]):
+			variable := notInNames.ReplaceAllString(key, "_")
+			put(environment, key, text("${"+variable+"}"))
+			i.declareOpen(variable, true)
+		default:
 			put(environment, key, text(strings.ReplaceAll(values[key], "$", "$$")))
 		}
 	}
@@ -170,6 +184,7 @@ func (i *importer) repairVolumes(name string, body *yaml.Node) {
 		}
 		copied, ok := i.copy(source)
 		if !ok {
+			addComment(entry, "TODO(skep): it holds what looks like a secret: make it one (secrets:), and mount that")
 			return false
 		}
 		config := strings.NewReplacer(".", "-", "/", "-", "_", "-").Replace(copied)
