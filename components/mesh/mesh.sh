@@ -19,21 +19,6 @@ manners=$root/etc/systemd/networkd.conf.d/10-skep.conf
 # A fixed name for units, so that a new version of this script restarts nothing.
 self=$root/usr/local/lib/skep/mesh-up
 
-options() {
-	address='' mtu='' userspace='' routes='' watch=''
-	while [ $# -gt 0 ]; do
-		case $1 in
-		--address) address=$2 ;;
-		--mtu) mtu=$2 ;;
-		--userspace) userspace=$2 ;;
-		--routes) routes=$2 ;;
-		--watch) watch=$2 ;;
-		*) die "unknown option $1" ;;
-		esac
-		shift 2
-	done
-}
-
 # recall takes what the last apply was told: address, mtu and routes.
 recall() {
 	# shellcheck source=/dev/null
@@ -41,7 +26,11 @@ recall() {
 }
 
 do_apply() {
-	options "$@"
+	address=$(option address "$@")
+	mtu=$(option mtu "$@")
+	userspace=$(option userspace "$@")
+	routes=$(option routes "$@")
+	watch=$(option watch "$@")
 	local changed backend config
 	umask 077
 	config=$(cat)

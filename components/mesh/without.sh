@@ -6,20 +6,6 @@
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
 . "${0%/*}/prelude.sh"
 
-# SKEP_ROOT is for tests: a folder in place of /.
-root=${SKEP_ROOT:-}
-
-options() {
-	address=''
-	while [ $# -gt 0 ]; do
-		case $1 in
-		--address) address=$2 ;;
-		*) die "unknown option $1" ;;
-		esac
-		shift 2
-	done
-}
-
 do_apply() {
 	do_check "$@"
 	rm -rf "$root/etc/skep/mesh"
@@ -27,7 +13,7 @@ do_apply() {
 }
 
 do_check() {
-	options "$@"
+	address=$(option address "$@")
 	# No pipe: a grep that has seen enough would fail the writer.
 	[[ "$(ip -4 -o addr show)" == *" inet $address/"* ]] ||
 		die "this machine has not the address $address, by which the other hosts are to reach it"

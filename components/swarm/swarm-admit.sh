@@ -1,24 +1,28 @@
 #!/usr/bin/env bash
 # Prints the join tokens for the machines on stdin, a line each: manager TOKEN,
 # worker TOKEN. They are good until swarm-settle.sh makes new ones, which is
-# after everyone joined. For the same machines the answer is the same as before,
-# whichever manager is asked: the swarm keeps it, void as it is by then, so that
-# machines that are in do not join again, of which one may be dead.
+# after everyone joined. For the same machines, all of them in, the answer is the
+# same as before, whichever manager is asked: the swarm keeps it, void as it is by
+# then, so that machines do not join again, of which one may be dead.
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
 . "${0%/*}/prelude.sh"
 
 label=skep.admitted
 
 do_apply() {
-	local name answer
-	name=skep-admitted-$(sha256sum | cut -c1-16)
-	if ! docker config inspect "$name" >/dev/null 2>&1; then
+	local machines name answer
+	machines=$(cat)
+	name=skep-admitted-$(sha256sum <<<"$machines" | cut -c1-16)
+	if ! all_in "$machines" || ! docker config inspect "$name" >/dev/null 2>&1; then
 		answer=$(tokens)
 		docker config ls -q --filter label="$label" | xargs -r docker config rm >/dev/null
 		docker config create --label "$label" "$name" - <<<"$answer" >/dev/null
 	fi
 	docker config inspect "$name" --format '{{json .Spec.Data}}' | tr -d '"' | base64 -d
 }
+
+# all_in MACHINES: whether the swarm has a node for each, dead or alive.
+all_in() { [ "$(docker node ls -q | wc -l)" -ge "$(wc -l <<<"$1")" ]; }
 
 tokens() {
 	local role token

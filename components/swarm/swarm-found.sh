@@ -5,24 +5,13 @@
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
 . "${0%/*}/prelude.sh"
 
-options() {
-	address='' pool='' mtu='' encrypted=''
-	while [ $# -gt 0 ]; do
-		case $1 in
-		--address) address=$2 ;;
-		--pool) pool=$2 ;;
-		--mtu) mtu=$2 ;;
-		--encrypted) encrypted=$2 ;;
-		*) die "unknown option $1" ;;
-		esac
-		shift 2
-	done
-}
-
 state() { docker info --format '{{.Swarm.LocalNodeState}}'; }
 
 do_apply() {
-	options "$@"
+	address=$(option address "$@")
+	pool=$(option pool "$@")
+	mtu=$(option mtu "$@")
+	encrypted=$(option encrypted "$@")
 	case $(state) in
 	active) log "this machine is in a swarm already" ;;
 	inactive)

@@ -5,23 +5,12 @@
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
 . "${0%/*}/prelude.sh"
 
-options() {
-	address='' managers='' role=''
-	while [ $# -gt 0 ]; do
-		case $1 in
-		--address) address=$2 ;;
-		--managers) managers=$2 ;;
-		--role) role=$2 ;;
-		*) die "unknown option $1" ;;
-		esac
-		shift 2
-	done
-}
-
 state() { docker info --format '{{.Swarm.LocalNodeState}}'; }
 
 do_apply() {
-	options "$@"
+	address=$(option address "$@")
+	managers=$(option managers "$@")
+	role=$(option role "$@")
 	local token tries=0
 	IFS= read -r token || true
 	while [ "$(state)" != active ]; do
