@@ -44,10 +44,9 @@ func (c *Config) askRegistries(images []compose.Image) map[string]answer {
 	return answers
 }
 
-// checkImages reports every image that its registry has not, so that a deploy
-// does not find out half-way.
-func (c *Config) checkImages(images []compose.Image) error {
-	answers := c.askRegistries(images)
+// missing reports every image that its registry has not, so that a deploy does
+// not find out half-way.
+func missing(images []compose.Image, answers map[string]answer) error {
 	var faults []error
 	for _, image := range images {
 		if err := answers[image.Ref].err; err != nil {
@@ -57,17 +56,11 @@ func (c *Config) checkImages(images []compose.Image) error {
 	return errors.Join(faults...)
 }
 
-// pins are the digests of images that name none, as far as registries answer:
-// for the message that asks for one.
-func (c *Config) pins(images []compose.Image) map[string]string {
-	var open []compose.Image
-	for _, image := range images {
-		if image.Ref != "" && !image.Pinned() {
-			open = append(open, image)
-		}
-	}
+// pins are the digests of images today, as far as registries answer: for the
+// message that asks for one.
+func pins(answers map[string]answer) map[string]string {
 	pins := map[string]string{}
-	for ref, a := range c.askRegistries(open) {
+	for ref, a := range answers {
 		if a.err == nil && a.digest != "" {
 			pins[ref] = a.digest
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -20,9 +21,9 @@ const absent = "sha256:200689790a0a0ea48ca45992e0450bc26ccab5307375b41c84dfc4f24
 
 // serveRegistry is a registry of plain HTTP that has team/app:v1, and counts
 // what it is asked. It lets in who has the password, where there is one.
-func serveRegistry(t *testing.T, password string) (host, digest string, asked *int) {
+func serveRegistry(t *testing.T, password string) (host, digest string, asked *atomic.Int32) {
 	t.Helper()
-	asked = new(int)
+	asked = new(atomic.Int32)
 	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	open := true
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,7 +33,7 @@ func serveRegistry(t *testing.T, password string) (host, digest string, asked *i
 			return
 		}
 		if r.Method == http.MethodHead {
-			*asked++
+			asked.Add(1)
 		}
 		inner.ServeHTTP(w, r)
 	}))
@@ -53,7 +54,8 @@ func serveRegistry(t *testing.T, password string) (host, digest string, asked *i
 	if err != nil {
 		t.Fatal(err)
 	}
-	open, *asked = password == "", 0
+	open = password == ""
+	asked.Store(0)
 	return host, sum.String(), asked
 }
 
@@ -69,15 +71,17 @@ func TestImagesAreAskedForOnce(t *testing.T) {
 	host, digest, asked := serveRegistry(t, "")
 	c := &Config{Registries: map[string]RegistryConfig{host: {Check: true, Insecure: true}}}
 	ref := host + "/team/app:v1@" + digest
-	if err := c.checkImages(images(ref, ref, ref)); err != nil {
+	open := host + "/team/app:v1"
+	all := images(ref, open, ref, open, ref)
+	answers := c.askRegistries(all)
+	if err := missing(all, answers); err != nil {
 		t.Error(err)
 	}
-	if *asked != 1 {
-		t.Errorf("the registry was asked %d times", *asked)
+	if n := asked.Load(); n != 2 {
+		t.Errorf("the registry was asked %d times for two images", n)
 	}
-	pins := c.pins(images(host+"/team/app:v1", ref, host+"/team/app:v9"))
-	if len(pins) != 1 || pins[host+"/team/app:v1"] != digest {
-		t.Errorf("pins are %v, want %s", pins, digest)
+	if got := pins(c.askRegistries(images(open, host+"/team/app:v9"))); len(got) != 1 || got[open] != digest {
+		t.Errorf("pins are %v, want %s", got, digest)
 	}
 }
 
@@ -105,7 +109,7 @@ func TestMissingImagesFailThePreview(t *testing.T) {
 		"registry down":   {down + "/team/app@" + digest, "does not answer", RegistryConfig{Insecure: true}},
 		"not a reference": {open + "/Team/App", "is no reference of an image", RegistryConfig{Insecure: true}},
 	} {
-		err := (&Config{Registries: registries(c.registry)}).checkImages(images(c.ref))
+		err := missing(images(c.ref), (&Config{Registries: registries(c.registry)}).askRegistries(images(c.ref)))
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s: %v", what, err)
@@ -116,7 +120,8 @@ func TestMissingImagesFailThePreview(t *testing.T) {
 		}
 	}
 	skipped := &Config{Registries: map[string]RegistryConfig{down: {Check: false}}}
-	if err := skipped.checkImages(images(down + "/team/app@" + digest)); err != nil {
+	one := images(down + "/team/app@" + digest)
+	if err := missing(one, skipped.askRegistries(one)); err != nil {
 		t.Errorf("a registry that is not to be asked: %v", err)
 	}
 }

@@ -29,13 +29,14 @@ type RegistryConfig struct {
 func loadStacks(ctx *pulumi.Context, c *Config) ([]*compose.File, error) {
 	files, unread := compose.LoadAll("stacks", c.Stacks, c.variables())
 	world := c.world()
-	var missing error
+	var absent error
 	if ctx.DryRun() {
-		images := c.images(files)
-		world.Pins, missing = c.pins(images), c.checkImages(named(images))
+		images := named(c.images(files))
+		answers := c.askRegistries(images)
+		world.Pins, absent = pins(answers), missing(images, answers)
 	}
 	notes, wrong := compose.Check(files, world)
-	faults := []error{unread, wrong, routesTaken(files), missing}
+	faults := []error{unread, wrong, routesTaken(files), absent}
 	if err := errors.Join(faults...); err != nil {
 		return nil, fmt.Errorf("the stacks have faults; nothing was touched:\n%w", err)
 	}

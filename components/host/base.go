@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"skep/internal/firewall"
+	"skep/internal/toolbox"
 )
 
 //go:embed base.sh
@@ -85,7 +86,7 @@ func (h *Host) prepare(ctx *pulumi.Context, name string, args *Args) error {
 		return fmt.Errorf("host %q: %w", h.Name, err)
 	}
 	h.table = firewall.Digest(table)
-	archive, err := args.Toolbox.Archive(archived(ToolboxDir+"/firewall.nft", table))
+	archive, err := args.Toolbox.Archive(toolbox.File(ToolboxDir+"/firewall.nft", table))
 	if err != nil {
 		return fmt.Errorf("host %q: %w", h.Name, err)
 	}

@@ -45,13 +45,12 @@ func Choose(ctx *pulumi.Context, c Choice) *Host {
 	return &Host{
 		PublicAddress: field(func(l Login) string { return l.Address }),
 		HostKey:       field(func(l Login) string { return l.HostKey }),
-		Name:          first.Name, Mesh: first.Mesh, Manager: first.Manager,
-		user:       field(func(l Login) string { return l.User }),
-		port:       chosen.ApplyT(func(login any) float64 { return float64(login.(Login).Port) }).(pulumi.Float64Output),
-		privateKey: first.privateKey,
-		identity:   c.Identity,
-		machine:    c.Life,
-		ready:      c.Life,
+		user:          field(func(l Login) string { return l.User }),
+		port:          chosen.ApplyT(func(login any) float64 { return float64(login.(Login).Port) }).(pulumi.Float64Output),
+		privateKey:    first.privateKey,
+		identity:      c.Identity,
+		machine:       c.Life,
+		ready:         c.Life,
 	}
 }
 

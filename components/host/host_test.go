@@ -54,7 +54,7 @@ func TestToolboxUnpacksOnce(t *testing.T) {
 	}
 	for range 2 {
 		cmd := exec.Command("bash", "-c", here(installLine("bash "+box[0].Path()+" x")))
-		cmd.Stdin = strings.NewReader(archive(archived(ToolboxDir+"/rules", "one\n# two\n")))
+		cmd.Stdin = strings.NewReader(archive(toolbox.File(ToolboxDir+"/rules", "one\n# two\n")))
 		out, err := cmd.CombinedOutput()
 		if err != nil || string(out) != "moreb n x\n" {
 			t.Fatalf("unpack and run: %v: %q", err, out)

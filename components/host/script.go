@@ -56,23 +56,19 @@ func (s Script) lean() string { return toolbox.Lean(s.Text) }
 // Toolbox is all scripts that a host gets, in one go.
 type Toolbox []Script
 
-const (
-	// fileMark starts the line before each file of an archive.
-	fileMark = "@@skep "
-	// packedMark is the line before the rest of an archive, which is packed.
-	packedMark = "@@packed\n"
-)
+// packedMark is the line before the rest of an archive, which is packed.
+const packedMark = "@@packed\n"
 
 // Archive writes the toolbox and, before it, other files as text that
 // installLine unpacks. The files stay readable, so that a preview shows what
 // changes in them line by line; Show does that for the scripts, once for all hosts.
 func (t Toolbox) Archive(files string) (string, error) {
 	var b strings.Builder
-	b.WriteString(archived(ToolboxDir+"/prelude.sh", prelude.lean()))
+	b.WriteString(toolbox.File(ToolboxDir+"/prelude.sh", prelude.lean()))
 	for _, s := range t.sorted() {
-		b.WriteString(archived(s.Path(), s.lean()))
+		b.WriteString(toolbox.File(s.Path(), s.lean()))
 		for _, part := range s.Parts {
-			b.WriteString(archived(strings.TrimSuffix(s.Path(), ".sh")+"-"+part.Name+".sh", part.lean()))
+			b.WriteString(toolbox.File(strings.TrimSuffix(s.Path(), ".sh")+"-"+part.Name+".sh", part.lean()))
 		}
 	}
 	packed, err := toolbox.Pack(b.String())
@@ -82,9 +78,6 @@ func (t Toolbox) Archive(files string) (string, error) {
 func (t Toolbox) sorted() []Script {
 	return slices.SortedFunc(slices.Values(t), func(a, b Script) int { return strings.Compare(a.Name, b.Name) })
 }
-
-// archived is one file of an archive: a script, or data that one of them reads.
-func archived(path, text string) string { return fileMark + path + "\n" + text }
 
 // installLine is the shell text that unpacks an archive from stdin and then
 // runs one of its scripts. Each file is complete before it has its name, so a

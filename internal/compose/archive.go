@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"skep/internal/keys"
+	"skep/internal/toolbox"
 )
 
 // Login is how hosts log in to a registry.
@@ -28,14 +29,6 @@ type Sealed struct {
 	// Logins are those of private registries, by host.
 	Logins map[string]Login
 }
-
-// fileMark starts the line before each file of an archive, as in a host's
-// toolbox.
-const fileMark = "@@skep "
-
-// lineLen is the length of lines of base64: a line of 64 KiB would hang who
-// reads it line by line.
-const lineLen = 76
 
 // leastRedacted is the length from which a value is kept out of what the host
 // says: shorter ones would blank out words.
@@ -55,10 +48,10 @@ func (f *File) Archive(r Rendering, sealed Sealed) (string, error) {
 		files[fmt.Sprintf("wave-%d.yaml", i+1)] = text
 	}
 	for name, object := range names.secrets {
-		files["secret/"+object] = folded(sealed.Values[name])
+		files["secret/"+object] = toolbox.Fold([]byte(sealed.Values[name]))
 	}
 	for name, object := range names.configs {
-		files["config/"+object] = folded(f.allContents()[name])
+		files["config/"+object] = toolbox.Fold([]byte(f.allContents()[name]))
 	}
 	sealed.Logins = f.UsedLogins(r, sealed.Logins)
 	if len(sealed.Logins) > 0 {
@@ -69,7 +62,7 @@ func (f *File) Archive(r Rendering, sealed Sealed) (string, error) {
 	}
 	var b strings.Builder
 	for _, path := range slices.Sorted(maps.Keys(files)) {
-		b.WriteString(fileMark + path + "\n" + strings.TrimSuffix(files[path], "\n") + "\n")
+		b.WriteString(toolbox.File(path, strings.TrimSuffix(files[path], "\n")+"\n"))
 	}
 	return b.String(), nil
 }
@@ -125,16 +118,6 @@ func (f *File) configNames() map[string]string {
 
 // Contents are the configs as a preview shows them, by the name in the file.
 func (f *File) Contents() map[string]string { return f.allContents() }
-
-func folded(value string) string {
-	encoded := base64.StdEncoding.EncodeToString([]byte(value))
-	var b strings.Builder
-	for len(encoded) > lineLen {
-		b.WriteString(encoded[:lineLen] + "\n")
-		encoded = encoded[lineLen:]
-	}
-	return b.String() + encoded
-}
 
 // redacted are the values that must not be told, one a line, and the lines of
 // those that have several: what a host says is looked through line by line.

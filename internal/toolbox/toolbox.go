@@ -1,5 +1,6 @@
-// Package toolbox makes host scripts small: every host's state holds them all,
-// twice (as what a command was given, and as what it keeps).
+// Package toolbox is the form in which hosts get files over stdin, and makes
+// host scripts small: every host's state holds them all, twice (as what a
+// command was given, and as what it keeps).
 package toolbox
 
 import (
@@ -45,8 +46,26 @@ func Lean(script string) string {
 	return b.String()
 }
 
-// width is that of a line of packed text.
-const width = 120
+// FileMark starts the line before each file of an archive, its path follows.
+const FileMark = "@@skep "
+
+// File is one file of an archive.
+func File(path, text string) string { return FileMark + path + "\n" + text }
+
+// width is that of a line of base64: one of 64 KiB would hang who reads line by
+// line.
+const width = 76
+
+// Fold is content in base64, in lines, without an end of the last.
+func Fold(content []byte) string {
+	encoded := base64.StdEncoding.EncodeToString(content)
+	var b strings.Builder
+	for len(encoded) > width {
+		b.WriteString(encoded[:width] + "\n")
+		encoded = encoded[width:]
+	}
+	return b.String() + encoded
+}
 
 // Pack is what `base64 -d | gzip -d` turns back into text. The same text always
 // gives the same, whatever Go this was built with: the compressor is a library's.
@@ -62,11 +81,5 @@ func Pack(text string) (string, error) {
 	if err := w.Close(); err != nil {
 		return "", fmt.Errorf("pack scripts: %w", err)
 	}
-	encoded := base64.StdEncoding.EncodeToString(packed.Bytes())
-	var b strings.Builder
-	for len(encoded) > width {
-		b.WriteString(encoded[:width] + "\n")
-		encoded = encoded[width:]
-	}
-	return b.String() + encoded + "\n", nil
+	return Fold(packed.Bytes()) + "\n", nil
 }

@@ -77,14 +77,14 @@ func BuildDisk(ctx context.Context, docker engine.Docker, cache string) error {
 // files belong to whoever runs the lab, as all in the cache do.
 func packArgs(work string) []string {
 	script := fmt.Sprintf(`set -e
-mkdir /root/tree /work/packed
-tar -xf /work/root.tar -C /root/tree
-cp /root/tree/boot/vmlinuz-* /work/packed/%s
-cp /root/tree/boot/initrd.img-* /work/packed/%s
-mke2fs -q -t ext4 -d /root/tree /work/packed/%s %s
-chown -R %d:%d /work/packed`, Kernel, RAMDisk, Disk, diskSize, os.Getuid(), os.Getgid())
+mkdir /tree /build/packed
+tar -xf /build/root.tar -C /tree
+cp /tree/boot/vmlinuz-* /build/packed/%s
+cp /tree/boot/initrd.img-* /build/packed/%s
+mke2fs -q -t ext4 -d /tree /build/packed/%s %s
+chown -R %d:%d /build/packed`, Kernel, RAMDisk, Disk, diskSize, os.Getuid(), os.Getgid())
 	return []string{
-		"run", "--rm", "--network", "none", "--volume", work + ":/work",
+		"run", "--rm", "--network", "none", "--volume", work + ":/build",
 		"--entrypoint", "bash", ShellName(), "-c", script,
 	}
 }
