@@ -36,7 +36,7 @@ func hostsOutput(hosts []*host.Host, network *mesh.Mesh) pulumi.Map {
 			"user":          pulumi.String(h.User),
 			"port":          pulumi.Int(h.Port),
 			"hostKey":       h.HostKey,
-			"role":          pulumi.String(role(h)),
+			"role":          pulumi.String(h.Role()),
 			"ingress":       pulumi.Bool(h.Ingress),
 			"labels":        pulumi.ToStringMap(h.Labels),
 			"wireguard":     network.Backend(h),
@@ -48,18 +48,11 @@ func hostsOutput(hosts []*host.Host, network *mesh.Mesh) pulumi.Map {
 func swarmOutput(hosts []*host.Host, nodes *swarm.Swarm) pulumi.Map {
 	members := map[string][]string{"manager": {}, "worker": {}}
 	for _, h := range hosts {
-		members[role(h)] = append(members[role(h)], h.Name)
+		members[h.Role()] = append(members[h.Role()], h.Name)
 	}
 	return pulumi.Map{
 		"id":       nodes.ID,
 		"managers": pulumi.ToStringArray(members["manager"]),
 		"workers":  pulumi.ToStringArray(members["worker"]),
 	}
-}
-
-func role(h *host.Host) string {
-	if h.Manager {
-		return "manager"
-	}
-	return "worker"
 }

@@ -124,6 +124,14 @@ func (a *Args) validate() error {
 	return nil
 }
 
+// Role is manager or worker, as Swarm calls it.
+func (h *Host) Role() string {
+	if h.Manager {
+		return "manager"
+	}
+	return "worker"
+}
+
 // New makes the machine where needed and its base: SSH, packages, the engine,
 // the firewall.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Host, error) {

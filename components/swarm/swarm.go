@@ -165,7 +165,7 @@ func (s *Swarm) joinAll(ctx *pulumi.Context, name string, args *Args, tokens pul
 	}
 	members := pulumi.StringArray{}
 	for _, h := range args.Hosts {
-		role := roleOf(h)
+		role := h.Role()
 		command, err := h.Run(ctx, name+"-"+h.Name, host.RunArgs{
 			Script: join,
 			Args:   []string{"--address", h.Mesh.String(), "--managers", strings.Join(addresses, ","), "--role", role},
@@ -180,13 +180,6 @@ func (s *Swarm) joinAll(ctx *pulumi.Context, name string, args *Args, tokens pul
 	settled, err := s.Manager.Run(ctx, name+"-settle", host.RunArgs{Script: settle, Stdin: sortedLines(members)}, pulumi.Parent(s))
 	s.settled = settled
 	return err
-}
-
-func roleOf(h *host.Host) string {
-	if h.Manager {
-		return "manager"
-	}
-	return "worker"
 }
 
 // tokenOf picks a role's token from what admit answered.

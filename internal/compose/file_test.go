@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,9 +8,9 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"skep/internal/golden"
+)
 
 const upstream = "traefik/whoami:v1.11.0@sha256:200689790a0a0ea48ca45992e0450bc26ccab5307375b41c84dfc4f2475937ab"
 
@@ -35,24 +34,6 @@ func parse(t *testing.T, content string, beside fstest.MapFS) *File {
 	return file
 }
 
-// golden compares with a file of testdata, or rewrites it.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got):\n%s", name, diff)
-	}
-}
-
 // The stack that ships is the fixture: what is documented is what is tested.
 func TestRenderWhoami(t *testing.T) {
 	file := loadWhoami(t)
@@ -60,7 +41,7 @@ func TestRenderWhoami(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "whoami.rendered", got)
+	golden.Compare(t, filepath.Join("testdata", "whoami.rendered"), got)
 	if _, err := Check([]*File{file}, World{}); err != nil {
 		t.Errorf("the stack that ships breaks the policy: %v", err)
 	}

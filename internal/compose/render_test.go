@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"skep/internal/golden"
 	"skep/internal/keys"
 	"skep/internal/secret"
 )
@@ -110,7 +111,7 @@ func TestRenderEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "everything.rendered", got)
+	golden.Compare(t, filepath.Join("testdata", "everything.rendered"), got)
 	var tree map[string]any
 	if err := yaml.Unmarshal([]byte(got), &tree); err == nil {
 		t.Error("the text is YAML, so Pulumi would show all of it for one changed line")
@@ -123,7 +124,7 @@ func TestArchive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "everything.archive", got)
+	golden.Compare(t, filepath.Join("testdata", "everything.archive"), got)
 	for range 20 {
 		again, err := everythingFile(t).Archive(Rendering{MTU: 1420}, sealedFor(t, file, "an api key\nof two lines"))
 		if err != nil || again != got {

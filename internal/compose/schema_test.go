@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -12,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"skep/internal/decode"
+	"skep/internal/golden"
 	"skep/internal/secret"
 )
 
@@ -124,26 +123,9 @@ func asJSON(t *testing.T, value any) string {
 	return b.String()
 }
 
-// kept compares a file of the repository with what it is made from.
-func kept(t *testing.T, path, want string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, string(got)); diff != "" {
-		t.Errorf("%s is not what the types say; go test ./internal/compose -update writes it (-want +got):\n%s", path, diff)
-	}
-}
+func TestSchemaIsKept(t *testing.T) { golden.Compare(t, schemaPath, asJSON(t, wholeSchema())) }
 
-func TestSchemaIsKept(t *testing.T) { kept(t, schemaPath, asJSON(t, wholeSchema())) }
-
-func TestReferenceIsKept(t *testing.T) { kept(t, referencePath, reference()) }
+func TestReferenceIsKept(t *testing.T) { golden.Compare(t, referencePath, reference()) }
 
 // reference is the page of x-skep, the rules and the keys that Swarm ignores.
 func reference() string {

@@ -1,18 +1,16 @@
 package firewall
 
 import (
-	"flag"
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"skep/internal/golden"
+)
 
 func ranges(texts ...string) []netip.Prefix {
 	var out []netip.Prefix
@@ -59,18 +57,7 @@ func TestTables(t *testing.T) {
 				t.Fatal(err)
 			}
 			path := filepath.Join("testdata", name+".nft")
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("the table differs from %s (-want +got):\n%s", path, diff)
-			}
+			golden.Compare(t, path, got)
 			check(t, path)
 		})
 	}

@@ -2,7 +2,6 @@ package importer
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,9 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"skep/internal/compose"
+	"skep/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var beside = fstest.MapFS{
 	"init.sql": {Data: []byte("create database wiki;\n")},
@@ -44,19 +42,7 @@ func TestImport(t *testing.T) {
 		return "", errors.New("the registry does not answer")
 	})
 	got := string(result.Files[compose.FileName])
-	golden := filepath.Join("testdata", "wiki.imported.yaml")
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("the import differs (-want +got):\n%s", diff)
-	}
+	golden.Compare(t, filepath.Join("testdata", "wiki.imported.yaml"), got)
 	if string(result.Files["init.sql"]) != "create database wiki;\n" {
 		t.Errorf("files are %v", result.Files)
 	}

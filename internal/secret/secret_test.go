@@ -22,6 +22,7 @@ func TestFormats(t *testing.T) {
 		"base64": {Generate: &Generate{Length: 32, Format: "base64"}},
 		"uuid":   {Generate: &Generate{Format: "uuid"}},
 		"chars":  {Generate: &Generate{Length: 1024, Charset: "xyz-"}},
+		"above":  {Template: "{{ with .chars }}{{ $.uuid }}{{ end }}"},
 		"url":    {Template: "postgres://app:{{ .plain | urlquery }}@db/app?key={{ .config }}"},
 		"config": {From: "config:api"},
 		"shared": {From: "stack:auth.client"},
@@ -34,6 +35,7 @@ func TestFormats(t *testing.T) {
 	for name, form := range map[string]string{
 		"plain": `^[A-Za-z0-9]{32}$`, "hex": `^[0-9a-f]{64}$`, "base64": `^[A-Za-z0-9+/]{43}=$`,
 		"uuid":  `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`,
+		"above": `^[0-9a-f-]{36}$`,
 		"chars": `^[xyz-]+$`, "url": `^postgres://app:[A-Za-z0-9]{32}@db/app\?key=from config\n$`, "config": `^from config\n$`, "shared": `^theirs$`,
 	} {
 		if !regexp.MustCompile(form).MatchString(values[name]) {
@@ -122,6 +124,7 @@ func TestFaults(t *testing.T) {
 	}
 	for name, specs := range map[string]map[string]Spec{
 		"circle":  {"a": {Bcrypt: "b"}, "b": {Template: "{{ .a }}"}},
+		"inner":   {"a": {Template: "{{ with .b }}{{ $.a }}{{ end }}"}, "b": {Generate: &Generate{}}},
 		"itself":  {"a": {Bcrypt: "a"}},
 		"missing": {"a": {Argon2: "b"}},
 		"config":  {"a": {From: "config:none"}},

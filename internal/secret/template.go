@@ -66,6 +66,10 @@ func templateNames(text string) []string {
 			}
 		case *parse.FieldNode:
 			names = append(names, n.Ident[0])
+		case *parse.VariableNode: // $.NAME, for where the dot is another
+			if n.Ident[0] == "$" && len(n.Ident) > 1 {
+				names = append(names, n.Ident[1])
+			}
 		}
 	}
 	walk(t.Root)

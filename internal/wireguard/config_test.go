@@ -1,10 +1,8 @@
 package wireguard
 
 import (
-	"flag"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,10 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"skep/internal/golden"
 	"skep/internal/keys"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 func testMesh() Mesh {
 	seed := func(b byte) keys.Seed { return keys.Seed(strings.Repeat(string(rune(' '+b)), keys.SeedLen)) }
@@ -45,35 +42,18 @@ func testMesh() Mesh {
 	return m
 }
 
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", file)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got):\n%s", path, diff)
-	}
-}
-
 func TestConfigs(t *testing.T) {
 	m := testMesh()
 	host, err := m.HostConfig("node-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "node-1.conf", host)
+	golden.Compare(t, filepath.Join("testdata", "node-1.conf"), host)
 	roaming, err := m.RoamingConfig("laptop")
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "laptop.conf", roaming)
+	golden.Compare(t, filepath.Join("testdata", "laptop.conf"), roaming)
 }
 
 // A node that nobody can dial keeps every mapping of its router alive, and
@@ -83,7 +63,7 @@ func TestHostBehindNAT(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "home-1.conf", nated)
+	golden.Compare(t, filepath.Join("testdata", "home-1.conf"), nated)
 }
 
 func TestDialPrefersAFamilyThatBothHave(t *testing.T) {
@@ -116,7 +96,7 @@ func TestRoamingPeerReachesOnlyWhatItMay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "laptop-allow.conf", laptop)
+	golden.Compare(t, filepath.Join("testdata", "laptop-allow.conf"), laptop)
 	one, _ := m.HostConfig("node-1")
 	two, _ := m.HostConfig("node-2")
 	public := m.Roaming[0].Key.Public().Base64()

@@ -20,10 +20,7 @@ var baseHosts = []string{"node-1", "node-2", "board-1"}
 func TestBase(t *testing.T) {
 	c := newCheckout(t)
 	t.Parallel() // beside the others: checkouts have their labs side by side
-	t.Cleanup(func() {
-		c.t = t
-		c.labDown()
-	})
+	c.ends()
 	c.run("scripts/tools --packages-for lab && .skep/bin/lab up")
 	c.run("ssh-keygen -q -t ed25519 -N '' -f key")
 	board := c.machine("board-1", "root")
@@ -34,23 +31,13 @@ func TestBase(t *testing.T) {
 			fmt.Sprintf("    - {name: board-1, id: 3, ingress: true, address: %s, port: %d, hostKey: %s}\n", board.Address, board.Port, board.HostKey))
 	c.edit("Pulumi.lab.yaml", "  skep:stacks: [whoami]\n", "  skep:stacks: [whoami]\n  skep:admins: [10.0.0.0/8]\n")
 
-	for _, step := range []struct {
-		name string
-		run  func(*checkout)
-	}{
+	c.steps([]step{
 		{"up", testBaseUp}, {"every check is green", testBaseChecks}, {"settings are live", testBaseLive}, {"root stays out", testBaseRoot},
 		{"CIS Docker Benchmark", testBaseCIS},
 		{"ssh-audit finds nothing", testBaseAudit}, {"drift is found and repaired", testBaseDrift},
 		{"a pinned engine is held", testBasePin},
 		{"undo leaves nothing", func(c *checkout) { testBaseUndo(c, before) }},
-	} {
-		if !t.Run(step.name, func(t *testing.T) {
-			c.t = t
-			step.run(c)
-		}) {
-			t.Fatalf("%q failed; what follows builds on it", step.name)
-		}
-	}
+	})
 }
 
 // footprint is a line of shell that prints what the base may change on a host.

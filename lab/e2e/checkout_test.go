@@ -228,3 +228,40 @@ func tail(text string) string {
 	}
 	return text
 }
+
+// ends has the lab go with its test, and keeps the logs of one that failed.
+func (c *checkout) ends() {
+	t := c.t
+	t.Helper()
+	t.Cleanup(func() {
+		c.t = t
+		if t.Failed() {
+			dir := filepath.Join(os.TempDir(), "skep-e2e-logs", t.Name())
+			_, _ = c.try(".skep/bin/lab logs --all " + dir)
+			t.Logf("logs of all hosts are in %s", dir)
+		}
+		c.labDown()
+	})
+}
+
+// step is a part of a cluster's life.
+type step struct {
+	name string
+	run  func(*checkout)
+}
+
+// steps are run one after the other; each builds on those before.
+func (c *checkout) steps(all []step) {
+	t := c.t
+	t.Helper()
+	for _, step := range all {
+		start := time.Now()
+		if !t.Run(step.name, func(t *testing.T) {
+			c.t = t
+			step.run(c)
+		}) {
+			t.Fatalf("%q failed; what follows builds on it", step.name)
+		}
+		t.Logf("%s: %s", step.name, time.Since(start).Round(time.Second))
+	}
+}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,17 +15,8 @@ import (
 func TestFirewall(t *testing.T) {
 	c := newCheckout(t)
 	t.Parallel()
-	t.Cleanup(func() {
-		c.t = t
-		if t.Failed() {
-			_, _ = c.try(".skep/bin/lab logs --all " + os.TempDir() + "/skep-e2e-logs")
-		}
-		c.labDown()
-	})
-	for _, step := range []struct {
-		name string
-		run  func(*checkout)
-	}{
+	c.ends()
+	c.steps([]step{
 		{"up", testFirewallUp},
 		{"strangers see the intended ports", testStrangers},
 		{"the mesh sees the others", testMeshSees},
@@ -38,14 +28,7 @@ func TestFirewall(t *testing.T) {
 		{"visitors come through Cloudflare only", testProxied},
 		{"ranges are refreshed, and only by sound lists", testRangesRefresh},
 		{"a boot loads the rules before Docker", testFirewallBoot},
-	} {
-		if !t.Run(step.name, func(t *testing.T) {
-			c.t = t
-			step.run(c)
-		}) {
-			t.Fatalf("%q failed; what follows builds on it", step.name)
-		}
-	}
+	})
 }
 
 // publisher publishes, on each host, a port that no policy knows.

@@ -18,34 +18,20 @@ type machine struct {
 func TestHome(t *testing.T) {
 	c := newCheckout(t)
 	t.Parallel() // beside TestLab: two checkouts have their labs side by side
-	t.Cleanup(func() {
-		c.t = t
-		// The stack's own gateway is not the lab's to stop.
-		if out, err := c.try(". .skep/home.env && scripts/state stop"); err != nil {
-			t.Errorf("stop the gateway: %v\n%s", err, tail(out))
-		}
-		c.labDown()
-	})
+	c.ends()
+	c.endsGateway()
 	c.run("scripts/tools --packages-for lab && .skep/bin/lab up")
 	c.run("ssh-keygen -q -t ed25519 -N '' -f key")
 	boards := []machine{c.machine("board-1", "root"), c.machine("board-2", "keeper"), c.machine("board-3", "keeper")}
 	c.homeEnvironment()
 	c.homeConfig(boards)
 
-	for _, step := range []struct {
-		name string
-		run  func(*checkout, []machine)
-	}{
-		{"up", testHomeUp}, {"the remedy shuts root out", testHomeRemedy},
-		{"a wrong host key stops", testHomeWrongKey}, {"destroy with a dead machine", testHomeDestroy},
-	} {
-		if !t.Run(step.name, func(t *testing.T) {
-			c.t = t
-			step.run(c, boards)
-		}) {
-			t.Fatalf("%q failed; what follows builds on it", step.name)
-		}
-	}
+	c.steps([]step{
+		{"up", func(c *checkout) { testHomeUp(c, boards) }},
+		{"the remedy shuts root out", func(c *checkout) { testHomeRemedy(c, boards) }},
+		{"a wrong host key stops", func(c *checkout) { testHomeWrongKey(c, boards) }},
+		{"destroy with a dead machine", func(c *checkout) { testHomeDestroy(c, boards) }},
+	})
 }
 
 func (c *checkout) machine(name, user string) machine {
@@ -56,6 +42,18 @@ func (c *checkout) machine(name, user string) machine {
 		c.t.Fatalf("read what `lab machine` says: %v: %s", err, out)
 	}
 	return m
+}
+
+// endsGateway ends the gateway of a stack that is not the lab's, before the lab.
+func (c *checkout) endsGateway() {
+	t := c.t
+	t.Helper()
+	t.Cleanup(func() {
+		c.t = t
+		if out, err := c.try("if [ -e .skep/home.env ]; then . .skep/home.env && scripts/state stop; fi"); err != nil {
+			t.Errorf("stop the gateway: %v\n%s", err, tail(out))
+		}
+	})
 }
 
 // homeEnvironment gives the stack its own plugins and state, by the file that

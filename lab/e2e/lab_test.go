@@ -21,19 +21,8 @@ var hosts = []string{"node-1", "node-2", "node-3"}
 func TestLab(t *testing.T) {
 	c := newCheckout(t)
 	t.Parallel() // beside TestHome: two checkouts have their labs side by side
-	t.Cleanup(func() {
-		c.t = t
-		if t.Failed() {
-			dir := filepath.Join(os.TempDir(), "skep-e2e-logs")
-			_, _ = c.try(".skep/bin/lab logs --all " + dir)
-			t.Logf("logs of all hosts are in %s", dir)
-		}
-		c.labDown()
-	})
-	steps := []struct {
-		name string
-		run  func(*checkout)
-	}{
+	c.ends()
+	c.steps([]step{
 		{"up makes what preview showed", testUp},
 		{"whoami answers from each host by name", testAnswers},
 		{"swarm and mesh are whole", testSwarmAndMesh},
@@ -49,16 +38,7 @@ func TestLab(t *testing.T) {
 		{"host that dies during up fails alone", testDiesDuringUp},
 		{"gateway killed during up loses nothing", testGatewayKilled},
 		{"destroy leaves nothing", testDestroy},
-	}
-	for _, step := range steps {
-		ok := t.Run(step.name, func(t *testing.T) {
-			c.t = t
-			step.run(c)
-		})
-		if !ok {
-			t.Fatalf("%q failed; what follows builds on it", step.name)
-		}
-	}
+	})
 }
 
 // planned are the URNs that a preview would create.

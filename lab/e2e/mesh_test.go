@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,19 +11,8 @@ import (
 // go, reboots. It is not parallel to the others, since it measures.
 func TestMesh(t *testing.T) {
 	c := newCheckout(t)
-	t.Cleanup(func() {
-		c.t = t
-		if t.Failed() {
-			dir := filepath.Join(os.TempDir(), "skep-e2e-mesh-logs")
-			_, _ = c.try(".skep/bin/lab logs --all " + dir)
-			t.Logf("logs of all hosts are in %s", dir)
-		}
-		c.labDown()
-	})
-	for _, step := range []struct {
-		name string
-		run  func(*checkout)
-	}{
+	c.ends()
+	c.steps([]step{
 		{"up, and the mesh says so", testMeshUp},
 		{"a laptop reaches what it is allowed", testRoamingPeer},
 		{"the paths are measured", testMeasure},
@@ -34,14 +21,7 @@ func TestMesh(t *testing.T) {
 		{"reboot of one host", testRebootOne},
 		{"power cut to all hosts", testRebootAll},
 		{"a broken mesh is told", testMeshBroken},
-	} {
-		if !t.Run(step.name, func(t *testing.T) {
-			c.t = t
-			step.run(c)
-		}) {
-			t.Fatalf("%q failed; what follows builds on it", step.name)
-		}
-	}
+	})
 }
 
 func testMeshUp(c *checkout) {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,19 +17,8 @@ const ledgerFile = "stacks/ledger/compose.yaml"
 // TestStacks is the life of a stack with data, while a client writes to it.
 func TestStacks(t *testing.T) {
 	c := newCheckout(t)
-	t.Cleanup(func() {
-		c.t = t
-		if t.Failed() {
-			dir := filepath.Join(os.TempDir(), "skep-e2e-stacks-logs")
-			_, _ = c.try(".skep/bin/lab logs --all " + dir)
-			t.Logf("logs of all hosts are in %s", dir)
-		}
-		c.labDown()
-	})
-	for _, step := range []struct {
-		name string
-		run  func(*checkout)
-	}{
+	c.ends()
+	c.steps([]step{
 		{"a stack with database, migration and application comes up", testStackUp},
 		{"second up changes nothing and restarts nothing", testStackAgain},
 		{"its secrets are nowhere to be read", testStackCanaries},
@@ -39,14 +27,7 @@ func TestStacks(t *testing.T) {
 		{"a version that does not come to run is taken back", testStackBroken},
 		{"deploys one after the other fail no request", testStackDeploys},
 		{"a stack that goes leaves its volume", testStackGoes},
-	} {
-		if !t.Run(step.name, func(t *testing.T) {
-			c.t = t
-			step.run(c)
-		}) {
-			t.Fatalf("%q failed; what follows builds on it", step.name)
-		}
-	}
+	})
 }
 
 func testStackUp(c *checkout) {

@@ -15,12 +15,7 @@ func TestVMWithoutMesh(t *testing.T) {
 	c.run("ssh-keygen -q -t ed25519 -N '' -f key")
 	boards := []machine{c.machine("board-1", "root"), c.machine("board-2", "keeper")}
 	c.homeEnvironment()
-	t.Cleanup(func() {
-		c.t = t
-		if out, err := c.try(". .skep/home.env && scripts/state stop"); err != nil {
-			t.Errorf("stop the gateway: %v\n%s", err, tail(out))
-		}
-	})
+	c.endsGateway()
 	c.lanConfig(boards)
 	c.steps([]step{
 		{"up", func(c *checkout) {

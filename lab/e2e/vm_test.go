@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -44,15 +43,7 @@ func newVMCheckout(t *testing.T) *checkout {
 	c := copied(t)
 	c.limit, c.progress = vmPatience, true
 	c.run("scripts/tools --packages-for lab && .skep/bin/lab up --machines vm")
-	t.Cleanup(func() {
-		c.t = t
-		if t.Failed() {
-			dir := filepath.Join(os.TempDir(), "skep-e2e-vm-logs")
-			_, _ = c.try(".skep/bin/lab logs --all " + dir)
-			t.Logf("logs of all hosts are in %s", dir)
-		}
-		c.labDown()
-	})
+	c.ends()
 	var lab struct{ Accelerator string }
 	if err := json.Unmarshal([]byte(c.read(".skep/lab/lab.json")), &lab); err != nil {
 		t.Fatalf("read lab.json: %v", err)
@@ -62,28 +53,6 @@ func newVMCheckout(t *testing.T) *checkout {
 	}
 	t.Logf("machines run on %s", lab.Accelerator)
 	return c
-}
-
-// step is a part of a cluster's life.
-type step struct {
-	name string
-	run  func(*checkout)
-}
-
-// steps are run one after the other; each builds on those before.
-func (c *checkout) steps(all []step) {
-	t := c.t
-	t.Helper()
-	for _, step := range all {
-		start := time.Now()
-		if !t.Run(step.name, func(t *testing.T) {
-			c.t = t
-			step.run(c)
-		}) {
-			t.Fatalf("%q failed; what follows builds on it", step.name)
-		}
-		t.Logf("%s: %s", step.name, time.Since(start).Round(time.Second))
-	}
 }
 
 func testVMUp(c *checkout) {
