@@ -24,8 +24,20 @@ do_apply() {
 	for node in $(docker node ls -q); do
 		[[ " ${members[*]} " == *" $node "* ]] || remove "$node"
 	done
-	docker swarm join-token --rotate -q manager >/dev/null
-	docker swarm join-token --rotate -q worker >/dev/null
+	write docker swarm join-token --rotate -q manager
+	write docker swarm join-token --rotate -q worker
+}
+
+# write runs a command that reads an object of the swarm and writes it back; anew
+# where Swarm itself wrote to it in between, as it does when a node dies, comes
+# or has moved its tasks.
+write() {
+	local said tries=0
+	until said=$("$@" 2>&1 >/dev/null); do
+		tries=$((tries + 1))
+		[[ $said == *'update out of sequence'* && $tries -lt 10 ]] || die "$*: $said"
+		sleep 0.3
+	done
 }
 
 status() { docker node inspect "$1" --format '{{.Status.State}}'; }
@@ -45,19 +57,19 @@ label() {
 		key=${pair%%=*}
 		[[ " $wanted" == *" $key="* ]] || changes+=(--label-rm "$key")
 	done
-	[ ${#changes[@]} -eq 0 ] || docker node update "${changes[@]}" "$id" >/dev/null
+	[ ${#changes[@]} -eq 0 ] || write docker node update "${changes[@]}" "$id"
 }
 
 # remove takes out a node, dead or alive: its tasks move first where they can.
 remove() {
 	local node=$1
 	log "taking node $node out of the swarm"
-	docker node update --availability drain "$node" >/dev/null
+	write docker node update --availability drain "$node"
 	if ready "$node"; then
 		wait_until 60 "the tasks of $node to move" empty "$node"
 	fi
 	if [ "$(docker node inspect "$node" --format '{{.Spec.Role}}')" = manager ]; then
-		docker node demote "$node" >/dev/null
+		write docker node demote "$node"
 	fi
 	wait_until 30 "node $node to be removed" docker node rm --force "$node"
 }
