@@ -71,8 +71,8 @@ func TestLocalTimeoutEndsTheWholeGroup(t *testing.T) {
 	r := newRig(t, localCommandToken)
 	r.timeout = 1
 	file := filepath.Join(t.TempDir(), "child")
-	within(t, 900*time.Millisecond, 4*time.Second, func() {
-		_, err := r.create(props("create", "sleep 30 & echo $! >'"+file+"'; sleep 30; true"))
+	within(t, 900*time.Millisecond, func() {
+		_, err := r.create(props("create", "sleep 60 & echo $! >'"+file+"'; sleep 60; true"))
 		wantError(t, err, "context deadline exceeded")
 	})
 	content, err := os.ReadFile(file)
