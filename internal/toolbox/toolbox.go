@@ -46,11 +46,11 @@ func Lean(script string) string {
 	return b.String()
 }
 
-// FileMark starts the line before each file of an archive, its path follows.
-const FileMark = "@@skep "
+// fileMark starts the line before each file of an archive, its path follows.
+const fileMark = "@@skep "
 
 // File is one file of an archive.
-func File(path, text string) string { return FileMark + path + "\n" + text }
+func File(path, text string) string { return fileMark + path + "\n" + text }
 
 // width is that of a line of base64: one of 64 KiB would hang who reads line by
 // line.
