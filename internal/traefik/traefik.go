@@ -1,0 +1,93 @@
+// Package traefik turns the traefik.* labels of all stacks' services into the
+// files that Skep's Traefik watches: pure text in, text out. Labels mean what
+// Traefik's own documentation says; what would do nothing, or something else
+// than it says, is an error with the place of the label.
+package traefik
+
+import (
+	"net/netip"
+)
+
+// Service is one compose service with its deploy labels.
+type Service struct {
+	// Stack and Name are the stack's name and the service's within it.
+	Stack, Name string
+	// Zone is the edge network on which Traefik reaches it: core, apps or users.
+	Zone string
+	// Labels are its deploy labels, all of them; those of others are passed over.
+	Labels []Label
+	// Replicas is how many tasks it has; of no meaning where Global.
+	Replicas int
+	// Global says that it has one task on each host.
+	Global bool
+	// Auth is "sso" for a service that only who is signed in reaches.
+	Auth string
+	// Bare says that its routers get none of the default middlewares.
+	Bare bool
+}
+
+// Label is one label, and where it stands.
+type Label struct {
+	Key, Value string
+	// Place is file:line:column.
+	Place string
+}
+
+// Options are what the config says of the ingress.
+type Options struct {
+	// TLS says that routers without an entry point are reached over TLS only.
+	TLS bool
+	// HSTS is for how many seconds browsers remember to use TLS; 0 for never.
+	HSTS int
+	// Default are the middlewares in front of every HTTP router but bare ones,
+	// by the names that Skep gives them.
+	Default []string
+	// EntryPoints are those beside web and websecure: name to "PORT/tcp" or
+	// "PORT/udp".
+	EntryPoints map[string]string
+	// Auth is where sign-ins are checked; nil for nowhere.
+	Auth *ForwardAuth
+	// Mesh are the addresses of who is inside, for what is reachable over the
+	// mesh only.
+	Mesh []netip.Prefix
+	// Trusted are the proxies in front of Traefik whose word on the client's
+	// address counts.
+	Trusted []netip.Prefix
+}
+
+// ForwardAuth is where an identity provider answers whether a request may pass.
+type ForwardAuth struct {
+	// Address is the URL that is asked.
+	Address string
+	// ResponseHeaders are those of the answer that the service gets.
+	ResponseHeaders []string
+	// TrustForwardHeader passes X-Forwarded-* of the request on.
+	TrustForwardHeader bool
+}
+
+// Plan is what the ingress is to do.
+type Plan struct {
+	// Files are the texts of Traefik's watched folder by name (routes.yaml).
+	Files map[string]string
+	// Routes are the names that routers answer to, sorted.
+	Routes []Route
+	// Sticky are the services, by stack, whose tasks need a name each.
+	Sticky map[string][]string
+}
+
+// Route is one name under which a router is reached.
+type Route struct {
+	// Stack and Service are the compose service that answers.
+	Stack, Service string
+	// Router is the name of the router in its labels.
+	Router string
+	// Host is the DNS name, lower case; empty for a router that takes any.
+	Host string
+	// EntryPoint is where it is reached.
+	EntryPoint string
+	// TLS says that it is reached over TLS, Passthrough that the service itself
+	// ends it.
+	TLS, Passthrough bool
+	// Place is where its rule stands, as file:line:column.
+	Place string
+}
