@@ -1,71 +1,133 @@
 package traefik
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
-	"regexp"
+	"maps"
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"skep/internal/traefik/dynamic"
 )
 
-var (
-	ruleLabel = regexp.MustCompile(`^traefik\.http\.routers\.([^.]+)\.rule$`)
-	portLabel = regexp.MustCompile(`^traefik\.http\.services\.[^.]+\.loadbalancer\.server\.port$`)
-	hostRule  = regexp.MustCompile("^Host\\(`([^`]+)`\\)$")
+// kind is what a name may be of.
+type kind string
+
+const (
+	httpRouter     kind = "http router"
+	httpService    kind = "http service"
+	httpMiddleware kind = "http middleware"
+	httpTransport  kind = "http serversTransport"
+	tcpRouter      kind = "tcp router"
+	tcpService     kind = "tcp service"
+	tcpMiddleware  kind = "tcp middleware"
+	tcpTransport   kind = "tcp serversTransport"
+	udpRouter      kind = "udp router"
+	udpService     kind = "udp service"
 )
+
+// name is one defined name: whose it is, and of what.
+type name struct {
+	kind        kind
+	stack, name string
+}
+
+// planner collects what goes into the files, and what is wrong.
+type planner struct {
+	Options
+	out     dynamic.Configuration
+	plan    *Plan
+	faults  []error
+	defined map[name]string // what labels define, with the place
+	used    map[name]bool
+	taken   map[string]name // names in the files
+	claims  map[string]claim
+	reached []reached
+}
 
 // New decodes, checks and renders the labels of all services. Its error joins
 // all faults, each with its place first.
 func New(services []Service, o Options) (*Plan, error) {
-	routers, backends := map[string]any{}, map[string]any{}
-	plan := &Plan{Files: map[string]string{}, Sticky: map[string][]string{}}
-	var faults []error
-	entryPoint := "web"
-	if o.TLS {
-		entryPoint = "websecure"
+	p := &planner{
+		Options: o, plan: &Plan{Files: map[string]string{}, Sticky: map[string][]string{}},
+		out:     dynamic.Configuration{HTTP: emptyHTTP(), TCP: emptyTCP(), UDP: emptyUDP()},
+		defined: map[name]string{}, used: map[name]bool{}, taken: map[string]name{}, claims: map[string]claim{},
 	}
-	for _, s := range services {
-		port := ""
-		for _, l := range s.Labels {
-			if portLabel.MatchString(strings.ToLower(l.Key)) {
-				port = l.Value
-			}
-		}
-		for _, l := range s.Labels {
-			name := ruleLabel.FindStringSubmatch(l.Key)
-			if name == nil {
-				continue
-			}
-			if port == "" {
-				faults = append(faults, fmt.Errorf("%s: router %q: no port", l.Place, name[1]))
-				continue
-			}
-			host := hostRule.FindStringSubmatch(l.Value)
-			if host == nil {
-				faults = append(faults, fmt.Errorf("%s: router %q: rule %q is not understood", l.Place, name[1], l.Value))
-				continue
-			}
-			router := map[string]any{"rule": l.Value, "service": s.Stack + "-" + s.Name, "entryPoints": []string{entryPoint}}
-			if o.TLS {
-				router["tls"] = map[string]any{}
-			}
-			routers[s.Stack+"-"+name[1]] = router
-			backends[s.Stack+"-"+s.Name] = map[string]any{"loadBalancer": map[string]any{
-				"servers": []any{map[string]any{"url": fmt.Sprintf("http://tasks.%s_%s:%s", s.Stack, s.Name, port)}},
-			}}
-			plan.Routes = append(plan.Routes, Route{Stack: s.Stack, Service: s.Name, Router: name[1], Host: strings.ToLower(host[1]),
-				EntryPoint: entryPoint, TLS: o.TLS, Place: l.Place})
+	var sources []*source
+	for _, service := range services {
+		s, ok, faults := decode(service)
+		p.faults = append(p.faults, faults...)
+		if ok {
+			sources = append(sources, s)
 		}
 	}
-	slices.SortFunc(plan.Routes, func(a, b Route) int { return strings.Compare(a.Host+a.Stack+a.Router, b.Host+b.Stack+b.Router) })
-	if len(routers) > 0 {
-		text, err := yaml.Marshal(map[string]any{"http": map[string]any{"routers": routers, "services": backends}})
-		if err != nil {
-			return nil, fmt.Errorf("render routes: %w", err)
-		}
-		plan.Files["routes.yaml"] = string(text)
+	for _, s := range sources {
+		p.define(s)
 	}
-	return plan, errors.Join(faults...)
+	for _, s := range sources {
+		p.http(s)
+		p.tcp(s)
+		p.udp(s)
+		p.checkAccess(s)
+	}
+	p.checkUnused()
+	p.checkShadows()
+	if err := p.render(); err != nil {
+		return nil, err
+	}
+	p.finish()
+	return p.plan, joined(p.faults)
 }
+
+func emptyHTTP() *dynamic.HTTPConfiguration {
+	return &dynamic.HTTPConfiguration{Routers: map[string]*dynamic.Router{}, Services: map[string]*dynamic.Service{},
+		Middlewares: map[string]*dynamic.Middleware{}, ServersTransports: map[string]*dynamic.ServersTransport{}}
+}
+
+func emptyTCP() *dynamic.TCPConfiguration {
+	return &dynamic.TCPConfiguration{Routers: map[string]*dynamic.TCPRouter{}, Services: map[string]*dynamic.TCPService{},
+		Middlewares: map[string]*dynamic.TCPMiddleware{}, ServersTransports: map[string]*dynamic.TCPServersTransport{}}
+}
+
+func emptyUDP() *dynamic.UDPConfiguration {
+	return &dynamic.UDPConfiguration{Routers: map[string]*dynamic.UDPRouter{}, Services: map[string]*dynamic.UDPService{}}
+}
+
+// joined makes one error of the faults, each once, in the order of their places.
+func joined(faults []error) error {
+	slices.SortStableFunc(faults, func(a, b error) int { return comparePlaces(a.Error(), b.Error()) })
+	return errors.Join(slices.CompactFunc(faults, func(a, b error) bool { return a.Error() == b.Error() })...)
+}
+
+// comparePlaces puts line 9 before line 10.
+func comparePlaces(a, b string) int {
+	x, y := strings.SplitN(a, ":", 4), strings.SplitN(b, ":", 4)
+	for i := range min(len(x), len(y)) {
+		if c := cmp.Compare(len(x[i]), len(y[i])); c != 0 && i > 0 && i < 3 {
+			return c
+		}
+		if c := cmp.Compare(x[i], y[i]); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(len(x), len(y))
+}
+
+// finish sorts what is not a map.
+func (p *planner) finish() {
+	slices.SortFunc(p.plan.Routes, func(a, b Route) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Stack, b.Stack), cmp.Compare(a.Router, b.Router), cmp.Compare(a.EntryPoint, b.EntryPoint))
+	})
+	for stack, names := range p.plan.Sticky {
+		slices.Sort(names)
+		p.plan.Sticky[stack] = slices.Compact(names)
+	}
+	slices.SortFunc(p.plan.Notes, comparePlaces)
+	p.plan.Notes = slices.Compact(p.plan.Notes)
+}
+
+func (p *planner) fault(place, format string, args ...any) {
+	p.faults = append(p.faults, fault(place, format, args...))
+}
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -4,8 +4,32 @@
 // than it says, is an error with the place of the label.
 package traefik
 
-import (
-	"net/netip"
+import "net/netip"
+
+// Names of Skep's own middlewares, for labels with @file behind them.
+const (
+	// Headers adds what makes browsers careful, and takes away from requests
+	// what only a proxy in front may say.
+	Headers = "skep-headers"
+	// RateLimit is far above what people do, and below what scripts may.
+	RateLimit = "skep-ratelimit"
+	// Retry asks again where no connection to a task could be made.
+	Retry = "skep-retry"
+	// MeshOnly refuses who does not come over the mesh.
+	MeshOnly = "skep-mesh-only"
+	// SSO asks the identity provider first.
+	SSO = "skep-sso"
+)
+
+// Default are the middlewares for Options.Default where the config says nothing.
+func Default() []string { return []string{Headers, RateLimit, Retry} }
+
+// The entry points that are always there.
+const (
+	web       = "web"
+	webSecure = "websecure"
+	// internal is websecure for who comes over the mesh.
+	internal = "internal"
 )
 
 // Service is one compose service with its deploy labels.
@@ -22,8 +46,13 @@ type Service struct {
 	Global bool
 	// Auth is "sso" for a service that only who is signed in reaches.
 	Auth string
+	// Access is "mesh" for a service that only the cluster's hosts and roaming
+	// peers reach.
+	Access string
 	// Bare says that its routers get none of the default middlewares.
 	Bare bool
+	// Place is where the service stands, as file:line:column.
+	Place string
 }
 
 // Label is one label, and where it stands.
@@ -50,6 +79,8 @@ type Options struct {
 	// Mesh are the addresses of who is inside, for what is reachable over the
 	// mesh only.
 	Mesh []netip.Prefix
+	// Maintenance are the stacks whose HTTP routers answer 503 for now.
+	Maintenance []string
 	// Trusted are the proxies in front of Traefik whose word on the client's
 	// address counts.
 	Trusted []netip.Prefix
@@ -71,8 +102,13 @@ type Plan struct {
 	Files map[string]string
 	// Routes are the names that routers answer to, sorted.
 	Routes []Route
-	// Sticky are the services, by stack, whose tasks need a name each.
+	// Sticky are the services, by stack, whose tasks need a name each: those
+	// with sticky sessions, health checks of Traefik's own, or a strategy that
+	// tells tasks apart.
 	Sticky map[string][]string
+	// Notes are what an operator should know and need not change, each with its
+	// place first.
+	Notes []string
 }
 
 // Route is one name under which a router is reached.
@@ -81,6 +117,8 @@ type Route struct {
 	Stack, Service string
 	// Router is the name of the router in its labels.
 	Router string
+	// Protocol is http, tcp or udp.
+	Protocol string
 	// Host is the DNS name, lower case; empty for a router that takes any.
 	Host string
 	// EntryPoint is where it is reached.
@@ -88,6 +126,8 @@ type Route struct {
 	// TLS says that it is reached over TLS, Passthrough that the service itself
 	// ends it.
 	TLS, Passthrough bool
+	// Mesh says that it is reachable over the mesh only.
+	Mesh bool
 	// Place is where its rule stands, as file:line:column.
 	Place string
 }

@@ -1,0 +1,3 @@
+module skep/tools/dynamic
+
+go 1.26
