@@ -17,12 +17,16 @@ import (
 type FileExtension struct {
 	Variables map[string]any    `json:"variables" doc:"What the file may use as ${NAME}, each with its default; null for one that the config must set (skep:variables). DOMAIN and STACK are always there."`
 	Waive     map[string]string `json:"waive" doc:"Rules of the policy that do not hold for this file's services, each with the reason."`
+	Zone      string            `json:"zone" enum:"core,apps,users" doc:"The network over which Traefik reaches the file's services: core, apps or users. Stacks of one zone do not reach those of another. Default apps."`
 }
 
 // ServiceExtension stands at a service.
 type ServiceExtension struct {
 	Waive          map[string]string `json:"waive" doc:"Rules of the policy that do not hold for this service, each with the reason."`
 	EnvFromSecrets map[string]string `json:"env_from_secrets" doc:"Environment variables, each from a secret of the file, for an application that reads only its environment. Needs entrypoint (or command) in the file, and /bin/sh and cat in the image."`
+	Auth           string            `json:"auth" enum:"sso" doc:"sso: whoever asks for the service signs in at the identity provider of skep:ingress.auth first."`
+	Access         string            `json:"access" enum:"mesh" doc:"mesh: only hosts and roaming peers reach the service's routes."`
+	Bare           bool              `json:"bare" doc:"The service's routes get none of the middlewares that all others get (security headers, rate limit, retries). Default false."`
 }
 
 // VolumeExtension stands at a volume of the file.

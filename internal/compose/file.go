@@ -112,6 +112,7 @@ func Parse(path, stack string, folder fs.FS, content []byte, vars map[string]str
 	f.readExtensions()
 	f.checkIgnored()
 	f.checkReferences()
+	f.checkIngress()
 	f.readConfigs()
 	f.planWaves()
 	f.checkAccepted()

@@ -54,21 +54,6 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-func TestHostsOfRules(t *testing.T) {
-	for rule, want := range map[string][]string{
-		"Host(`a.example`)":                            {"a.example"},
-		"Host(`a.example`) || Host(`B.example.`)":      {"a.example", "b.example"},
-		"Host(`a.example`, `b.example`) && Path(`/x`)": {"a.example", "b.example"},
-		"HostSNI(`*`)":                                 nil,
-		"Path(`/a`) && Header(`X`, `Host`)":            nil,
-		"HostRegexp(`.+`) && Host(\"quoted.example\")": {"quoted.example"},
-	} {
-		if diff := cmp.Diff(want, hosts(rule)); diff != "" {
-			t.Errorf("hosts(%s) differ (-want +got):\n%s", rule, diff)
-		}
-	}
-}
-
 // What compose-go itself refuses comes with the place too.
 func TestUnreadableFilesHaveFileAndLine(t *testing.T) {
 	for name, c := range map[string]struct{ content, want string }{

@@ -31,6 +31,9 @@ type Rendering struct {
 	MTU int
 	// Encrypted lets Docker encrypt overlays, where nothing below them does.
 	Encrypted bool
+	// Ingress says that Traefik reaches services over their zone's network, by
+	// files: their traefik labels are in those, and nobody else reads them.
+	Ingress bool
 }
 
 // objectNames gives the swarm's names of the stack's secrets and configs.
@@ -83,6 +86,10 @@ func (f *File) render(services []string, r Rendering, names objectNames) map[str
 		out := f.renderService(service{f, name, f.service(name)}, r)
 		rendered[name] = out
 		for network := range mapping(out["networks"]) {
+			if r.Ingress && network == f.edge() {
+				use("networks", network, map[string]any{"external": true, "name": network})
+				continue
+			}
 			use("networks", network, overlay(mapping(f.section("networks")[network]), r))
 		}
 		for _, value := range list(out["volumes"]) {
@@ -151,6 +158,9 @@ func (f *File) renderService(s service, r Rendering) map[string]any {
 	}
 	if len(mapping(out["networks"])) == 0 {
 		out["networks"] = map[string]any{defaultNetwork: nil}
+	}
+	if r.Ingress {
+		s.join(out)
 	}
 	if f.wrapped(s.name) {
 		f.wrap(s.name, out)

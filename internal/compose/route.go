@@ -2,9 +2,12 @@ package compose
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+
+	"skep/internal/traefik"
 )
 
 // Route is a name under which the world reaches a service.
@@ -17,24 +20,23 @@ type Route struct {
 	Host string
 }
 
-var (
-	routerRule = regexp.MustCompile(`^traefik\.(?:http|tcp)\.routers\.([^.]+)\.rule$`)
-	hostCall   = regexp.MustCompile(`\b(?:Host|HostSNI)\(([^)]*)\)`)
-	quotedName = regexp.MustCompile("[`\"]([^`\"]+)[`\"]")
-)
+var routerRule = regexp.MustCompile(`(?i)^traefik\.(http|tcp)\.routers\.([^.]+)\.rule$`)
 
 // Routes are the names in the Host and HostSNI matchers of the stack's
 // traefik labels, each once, sorted by name.
 func (f *File) Routes() []Route {
 	var routes []Route
-	for _, service := range f.Services() {
-		for label, rule := range deployLabels(f.service(service)) {
+	for _, s := range f.all() {
+		if s.disabled() {
+			continue
+		}
+		for label, rule := range deployLabels(s.body) {
 			router := routerRule.FindStringSubmatch(label)
 			if router == nil {
 				continue
 			}
-			for _, host := range hosts(rule) {
-				routes = append(routes, Route{Service: service, Router: router[1], Host: host})
+			for _, host := range traefik.Hosts(strings.ToLower(router[1]), rule) {
+				routes = append(routes, Route{Service: s.name, Router: router[2], Host: host})
 			}
 		}
 	}
@@ -46,41 +48,35 @@ func (f *File) Routes() []Route {
 
 // RoutePlace is where the label stands that makes the route.
 func (f *File) RoutePlace(r Route) Place {
-	for _, protocol := range []string{"http", "tcp"} {
-		path := []string{"services", r.Service, "deploy", "labels", "traefik." + protocol + ".routers." + r.Router + ".rule"}
-		if _, _, depth := f.positions.of(path...); depth == len(path) {
-			return f.at(path...)
+	s := service{f, r.Service, f.service(r.Service)}
+	for _, key := range slices.Sorted(maps.Keys(deployLabels(s.body))) {
+		if router := routerRule.FindStringSubmatch(key); router != nil && router[2] == r.Router {
+			return s.labelPlace(key)
 		}
 	}
-	return f.at("services", r.Service, "deploy", "labels")
+	return f.at(s.path("deploy", "labels")...)
 }
 
-func hosts(rule string) []string {
-	var names []string
-	for _, call := range hostCall.FindAllStringSubmatch(rule, -1) {
-		for _, name := range quotedName.FindAllStringSubmatch(call[1], -1) {
-			if name[1] != "*" { // HostSNI(`*`) is every name, so none of its own
-				names = append(names, strings.ToLower(strings.TrimSuffix(name[1], ".")))
-			}
-		}
-	}
-	return names
-}
-
-// deployLabels reads deploy.labels in either of compose's forms.
+// deployLabels are a service's own labels, which no container has.
 func deployLabels(service map[string]any) map[string]string {
-	deploy, _ := service["deploy"].(map[string]any)
+	return labelsOf(mapping(service["deploy"])["labels"])
+}
+
+// labelsOf reads labels in either of compose's forms.
+func labelsOf(value any) map[string]string {
 	labels := map[string]string{}
-	switch declared := deploy["labels"].(type) {
+	switch declared := value.(type) {
 	case map[string]any:
 		for key, value := range declared {
-			labels[key] = fmt.Sprint(value)
+			labels[key] = ""
+			if value != nil {
+				labels[key] = fmt.Sprint(value)
+			}
 		}
 	case []any:
 		for _, entry := range declared {
-			if key, value, ok := strings.Cut(fmt.Sprint(entry), "="); ok {
-				labels[key] = value
-			}
+			key, value, _ := strings.Cut(fmt.Sprint(entry), "=")
+			labels[key] = value
 		}
 	}
 	return labels

@@ -216,10 +216,11 @@ type agreed struct {
 var agreement = map[string][]agreed{
 	"": {
 		{`{}`, true}, {`{"variables": {"A": "x", "B": 3, "C": null, "D": true}}`, true}, {`{"waive": {"read-only": "why"}}`, true},
-		{`{"variable": {}}`, false}, {`{"variables": ["A"]}`, false}, {`{"waive": {"read-only": 3}}`, false},
+		{`{"zone": "core"}`, true}, {`{"zone": 3}`, false}, {`{"variable": {}}`, false}, {`{"variables": ["A"]}`, false}, {`{"waive": {"read-only": 3}}`, false},
 	},
 	"services": {
 		{`{"env_from_secrets": {"A": "b"}, "waive": {"user": "why"}}`, true}, {`{"env_from_secrets": ["A"]}`, false}, {`{"host": "a"}`, false},
+		{`{"auth": "sso", "access": "mesh", "bare": true}`, true}, {`{"auth": true}`, false}, {`{"bare": "yes"}`, false},
 	},
 	"volumes": {{`{"host": "node-1", "delete": true}`, true}, {`{"host": 3}`, false}, {`{"delete": "yes"}`, false}, {`{"hosts": "a"}`, false}},
 	"secrets": {

@@ -36,7 +36,7 @@ func (p *planner) httpServers(s *source, entry string, lb *dynamic.ServersLoadBa
 		p.fault(at("server"), "scheme %q: need http, https or h2c", scheme)
 	}
 	p.checkPort(s, "http", entry, server.Port, at("server.port"))
-	apart := lb.Sticky != nil || lb.HealthCheck != nil || lb.PassiveHealthCheck != nil || lb.Strategy != "" && lb.Strategy != "wrr"
+	apart := apartHTTP(lb)
 	lb.Servers = nil
 	for _, host := range p.hosts(s, apart, at("")) {
 		one := server

@@ -39,6 +39,39 @@ func (s *source) at(parts ...string) string {
 	return s.Place
 }
 
+// Apart says whether Traefik has to tell the service's tasks from one another,
+// so that each needs a name of its own.
+func Apart(service Service) bool {
+	s, ok, _ := decode(service)
+	if !ok || s.conf.HTTP == nil && s.conf.TCP == nil {
+		return false
+	}
+	if s.conf.HTTP != nil {
+		for _, service := range s.conf.HTTP.Services {
+			if service.LoadBalancer != nil && apartHTTP(service.LoadBalancer) {
+				return true
+			}
+		}
+	}
+	if s.conf.TCP != nil {
+		for _, service := range s.conf.TCP.Services {
+			if service.LoadBalancer != nil && service.LoadBalancer.HealthCheck != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// apartHTTP says so of one load balancer; one that names a server of its own has
+// no tasks.
+func apartHTTP(lb *dynamic.ServersLoadBalancer) bool {
+	if len(lb.Servers) > 0 && lb.Servers[0].URL != "" {
+		return false
+	}
+	return lb.Sticky != nil || lb.HealthCheck != nil || lb.PassiveHealthCheck != nil || lb.Strategy != "" && lb.Strategy != "wrr"
+}
+
 // refusal is a label that Traefik knows and Skep does not take, and why.
 type refusal struct {
 	key *regexp.Regexp
