@@ -18,6 +18,7 @@ type source struct {
 	Service
 	conf   dynamic.Configuration
 	places map[string]string // by lower-case key
+	keys   []string          // of places, sorted
 }
 
 // fault is one thing that must change, at a place.
@@ -25,18 +26,33 @@ func fault(place, format string, args ...any) error {
 	return fmt.Errorf("%s: %s", place, fmt.Sprintf(format, args...))
 }
 
-// at is where a key stands: the key itself, or the first label below it.
+// at is where a key stands: the key itself, the first label below it, or the
+// first of what it is a part of.
 func (s *source) at(parts ...string) string {
 	key := strings.ToLower("traefik." + strings.Join(parts, "."))
 	if place, ok := s.places[key]; ok {
 		return place
 	}
-	for _, full := range slices.Sorted(maps.Keys(s.places)) {
-		if strings.HasPrefix(full, key+".") {
+	const entry = 3 // dots in traefik.http.routers.NAME
+	for strings.Count(key, ".") >= entry {
+		if full, found := s.below(key + "."); found {
 			return s.places[full]
 		}
+		if place, ok := s.places[key]; ok {
+			return place
+		}
+		key = key[:strings.LastIndex(key, ".")]
 	}
 	return s.Place
+}
+
+// below is the first key with a prefix.
+func (s *source) below(prefix string) (key string, found bool) {
+	i, _ := slices.BinarySearch(s.keys, prefix)
+	if i == len(s.keys) || !strings.HasPrefix(s.keys[i], prefix) {
+		return "", false
+	}
+	return s.keys[i], true
 }
 
 // Apart says whether Traefik has to tell the service's tasks from one another,
@@ -121,6 +137,10 @@ func decode(service Service) (s *source, ok bool, faults []error) {
 			faults = append(faults, fault(l.Place, "label %s stands at %s too: upper and lower case are the same to Traefik", l.Key, first))
 			continue
 		}
+		if strings.Count(key, ".") < 4 {
+			faults = append(faults, fault(l.Place, "label %s says nothing: labels are traefik.http.routers.NAME.rule and the like", l.Key))
+			continue
+		}
 		s.places[key], labels[l.Key] = l.Place, l.Value
 	}
 	if !enabled {
@@ -129,6 +149,7 @@ func decode(service Service) (s *source, ok bool, faults []error) {
 	if len(labels) == 0 {
 		return nil, false, faults
 	}
+	s.keys = slices.Sorted(maps.Keys(s.places))
 	if s.Place == "" {
 		s.Place = slices.Sorted(maps.Values(s.places))[0]
 	}
@@ -149,21 +170,31 @@ func refused(key string) error {
 // that every faulty one is named.
 func (s *source) fill(labels map[string]string) []error {
 	err := fillFrom(labels, &s.conf)
-	if err == nil {
-		return s.empties()
-	}
 	var faults []error
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		if err == nil && !s.above(key) {
+			continue
+		}
 		var alone dynamic.Configuration
 		if err := fillFrom(map[string]string{key: labels[key]}, &alone); err != nil {
 			faults = append(faults, fault(s.places[strings.ToLower(key)], "label %s: %v", key, plainly(err)))
 		}
 	}
-	if len(faults) == 0 {
+	switch {
+	case err == nil && len(faults) == 0:
+		return s.empties()
+	case len(faults) == 0:
 		faults = append(faults, fault(s.Place, "the labels of service %q do not go together: %v", s.Name, plainly(err)))
 	}
 	s.conf = dynamic.Configuration{}
 	return faults
+}
+
+// above says whether there are labels below a key: then its own value may count
+// for nothing, without a word.
+func (s *source) above(key string) bool {
+	_, found := s.below(strings.ToLower(key) + ".")
+	return found
 }
 
 // fillFrom guards Traefik's decoder, which panics over some keys.
