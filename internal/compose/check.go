@@ -43,7 +43,7 @@ func Check(files []*File, world World) ([]Note, error) {
 		slices.SortStableFunc(f.notes, func(a, b Note) int { return a.Line - b.Line })
 		notes = append(notes, f.notes...)
 	}
-	return notes, joined(append(faults, circles(files)...))
+	return notes, joined(slices.Concat(faults, circles(files), sharedNames(files)))
 }
 
 // checkWorld checks references to hosts, to the config and to other stacks.

@@ -11,7 +11,7 @@ import (
 
 func TestExtensionFaults(t *testing.T) {
 	for content, want := range map[string]string{
-		"x-skep: {zones: core}":                                                 "c.yaml:9:10: x-skep.zones: unknown key: need one of variables, waive, zone",
+		"x-skep: {zones: core}":                                                "c.yaml:9:10: x-skep.zones: unknown key: need one of variables, waive, zone",
 		"secrets: {p: {x-skep: {generate: {len: 3}}}}":                         "c.yaml:9:35: x-skep.generate.len: unknown key",
 		"secrets: {p: {x-skep: {generate: {length: long}}}}":                   "c.yaml:9:35: x-skep.generate.length: \"long\": need a whole number",
 		"secrets: {p: {file: ./p}}":                                            "c.yaml:9:11: a secret in a file stands in plain text",

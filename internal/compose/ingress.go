@@ -168,3 +168,33 @@ func (s service) join(out map[string]any) {
 		out["hostname"] = slotHostname
 	}
 }
+
+// sharedNames finds services that another stack's answers for: on the zone's
+// network each has its plain name, and Docker's DNS asks the networks of a task
+// one after the other. A task there that asks for a service of its own stack
+// might then get the other stack's.
+func sharedNames(files []*File) []Fault {
+	var faults []Fault
+	answers := map[string][]service{} // by network and name
+	for _, f := range files {
+		for _, s := range f.all() {
+			if s.routed() {
+				key := f.edge() + " " + s.name
+				answers[key] = append(answers[key], s)
+			}
+		}
+	}
+	for _, f := range files {
+		for _, s := range f.all() {
+			asks := slices.ContainsFunc(f.all(), func(other service) bool { return other.name != s.name && other.routed() })
+			for _, twin := range answers[f.edge()+" "+s.name] {
+				if asks && twin.file != f {
+					faults = append(faults, Fault{Place: f.at(s.path()...), Service: s.name,
+						What:   fmt.Sprintf("stack %q has a service of that name on the network %s, and services of this stack that are there too could reach it instead", twin.file.Stack, f.edge()),
+						Remedy: "rename one of them, or put the stacks into two zones (x-skep: {zone: …})"})
+				}
+			}
+		}
+	}
+	return faults
+}

@@ -134,3 +134,39 @@ func TestIngressFaults(t *testing.T) {
 		}
 	}
 }
+
+// Each stack's services are on the edge network under their plain names.
+func TestNamesThatTwoStacksAnswerTo(t *testing.T) {
+	routed := func(stack, zone string, services ...string) *File {
+		content := "services:\n"
+		for _, name := range services {
+			content += "  " + name + ": {image: " + pinned + "}\n"
+			if name != "db" {
+				content = strings.TrimSuffix(content, "}\n") + ", deploy: {labels: {traefik.http.services." + name + ".loadbalancer.server.port: 80}}}\n"
+			}
+		}
+		f, err := Parse(stack+".yaml", stack, nil, []byte(content+"x-skep: {zone: "+zone+"}\n"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	for name, c := range map[string]struct {
+		files []*File
+		want  []string
+	}{
+		"asked for":    {[]*File{routed("a", "apps", "api", "web"), routed("b", "apps", "api")}, []string{"a.yaml:2:3"}},
+		"both":         {[]*File{routed("a", "apps", "api", "web"), routed("b", "apps", "api", "web")}, []string{"a.yaml:2:3", "a.yaml:3:3", "b.yaml:2:3", "b.yaml:3:3"}},
+		"nobody asks":  {[]*File{routed("a", "apps", "web"), routed("b", "apps", "web")}, nil},
+		"other zone":   {[]*File{routed("a", "apps", "api", "web"), routed("b", "users", "api")}, nil},
+		"not on there": {[]*File{routed("a", "apps", "db", "web"), routed("b", "apps", "db", "web")}, nil},
+	} {
+		var places []string
+		for _, fault := range sharedNames(c.files) {
+			places = append(places, fault.Place.String())
+		}
+		if diff := cmp.Diff(c.want, places); diff != "" {
+			t.Errorf("%s: places differ (-want +got):\n%s", name, diff)
+		}
+	}
+}
