@@ -9,6 +9,7 @@ import (
 
 	"skep/components/dns"
 	"skep/components/host"
+	"skep/components/ingress"
 	"skep/components/mesh"
 	"skep/components/stack"
 	"skep/components/swarm"
@@ -57,7 +58,7 @@ type accessComponent struct{ pulumi.ResourceState }
 
 // toolbox is every script that anything runs on a manager, or on a worker.
 func toolbox(manager bool) host.Toolbox {
-	scripts := slices.Concat(host.Scripts(), mesh.Scripts(), swarm.Scripts(manager))
+	scripts := slices.Concat(host.Scripts(), mesh.Scripts(), swarm.Scripts(manager), ingress.Scripts())
 	if manager {
 		scripts = append(scripts, stack.Scripts()...)
 	}
@@ -150,7 +151,7 @@ func (c *Config) firewall(host string, ingress bool, visitors []netip.Prefix) fi
 		SSHPort: 22, Admins: c.Admins, MeshPort: c.Mesh.Port, Docker: c.Networks.Docker, Mesh: c.meshPolicy(host),
 	}
 	if ingress {
-		policy.WebPorts, policy.WebSources = []int{80, 443}, visitors
+		policy.WebPorts, policy.WebSources, policy.Entries = []int{80, 443}, visitors, c.entries()
 	}
 	if c.meshless() {
 		policy.MeshPort, policy.Mesh = 0, firewall.Mesh{}

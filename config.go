@@ -29,6 +29,7 @@ type Config struct {
 	Engine       EngineConfig
 	Upgrades     UpgradesConfig
 	DNS          DNSConfig
+	Ingress      IngressConfig
 	Stacks       []string
 	Images       map[string]string
 	// Variables are what compose files may use beside DOMAIN and STACK.
@@ -155,6 +156,7 @@ func loadConfig(ctx *pulumi.Context) (*Config, error) {
 		return nil, configFault(err)
 	}
 	c.complete()
+	c.completeIngress(source)
 	if err := errors.Join(c.validate(), c.checkSSHKey(source)); err != nil {
 		return nil, configFault(err)
 	}
@@ -185,7 +187,7 @@ func defaults() *Config {
 func (c *Config) keys() map[string]any {
 	return map[string]any{
 		"hosts": &c.Hosts, "networks": &c.Networks, "mesh": &c.Mesh, "digitalocean": &c.DigitalOcean,
-		"admins": &c.Admins, "engine": &c.Engine, "upgrades": &c.Upgrades, "dns": &c.DNS, "stacks": &c.Stacks, "images": &c.Images,
+		"admins": &c.Admins, "engine": &c.Engine, "upgrades": &c.Upgrades, "dns": &c.DNS, "ingress": &c.Ingress, "stacks": &c.Stacks, "images": &c.Images,
 		"variables": &c.Variables,
 	}
 }

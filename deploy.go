@@ -16,7 +16,11 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	files, err := loadStacks(ctx, config)
+	visitors, err := visitorRanges(ctx, config)
+	if err != nil {
+		return err
+	}
+	files, entrance, err := loadStacks(ctx, config, visitors)
 	if err != nil {
 		return err
 	}
@@ -28,10 +32,6 @@ func deploy(ctx *pulumi.Context) error {
 		return err
 	}
 	cloud, err := newCloud(ctx, config, access)
-	if err != nil {
-		return err
-	}
-	visitors, err := visitorRanges(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -56,17 +56,23 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := entrance.open(ctx, config, nodes, hosts); err != nil {
+		return err
+	}
 	stacks := map[string]*stack.Stack{}
 	var routes []compose.Route
 	for _, file := range files {
 		stacks[file.Stack], err = stack.New(ctx, file.Stack, &stack.Args{
-			File: file, Swarm: nodes, Rendering: compose.Rendering{Images: config.Images, MTU: config.Mesh.MTU, Encrypted: config.meshless()},
-			Secrets: config.Secrets, Logins: config.logins(), Others: stacks,
+			File: file, Swarm: nodes, Rendering: config.rendering(entrance.plan.Sticky[file.Stack]...),
+			Secrets: config.Secrets, Logins: config.logins(), Others: stacks, URLs: entrance.urls(config, file.Stack), After: entrance.before(),
 		})
 		if err != nil {
 			return err
 		}
 		routes = append(routes, file.Routes()...)
+	}
+	if err := entrance.publish(ctx, config, stacks); err != nil {
+		return err
 	}
 	if config.DNS.Provider == "cloudflare" {
 		_, err = dns.New(ctx, "dns", &dns.Args{
@@ -76,6 +82,6 @@ func deploy(ctx *pulumi.Context) error {
 			return err
 		}
 	}
-	export(ctx, config, access, hosts, network, nodes, stacks)
+	export(ctx, config, access, hosts, network, nodes, stacks, entrance)
 	return nil
 }

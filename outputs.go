@@ -11,7 +11,7 @@ import (
 
 // export gives the stack's outputs, which every script reads. docs/reference.md
 // lists them.
-func export(ctx *pulumi.Context, c *Config, a access, hosts []*host.Host, network *mesh.Mesh, nodes *swarm.Swarm, stacks map[string]*stack.Stack) {
+func export(ctx *pulumi.Context, c *Config, a access, hosts []*host.Host, network *mesh.Mesh, nodes *swarm.Swarm, stacks map[string]*stack.Stack, e *entrance) {
 	ctx.Export("domain", pulumi.String(c.Domain))
 	ctx.Export("hosts", hostsOutput(hosts, network))
 	ctx.Export("mesh", pulumi.Map{"mtu": pulumi.Int(c.Mesh.MTU)})
@@ -22,6 +22,9 @@ func export(ctx *pulumi.Context, c *Config, a access, hosts []*host.Host, networ
 	}
 	ctx.Export("stacks", services)
 	ctx.Export("peers", network.Peers)
+	if e.ca != (pulumi.StringOutput{}) {
+		ctx.Export("ca", e.ca)
+	}
 	if !c.HasSSHKey {
 		ctx.Export("sshPrivateKey", pulumi.ToSecret(a.privateKey))
 	}

@@ -20,8 +20,8 @@ func TestEveryShippedStackRuns(t *testing.T) {
 				config = withSSHKey(t, config)
 			}
 			g := pulumitest.Run(t, world(config))
-			if len(g.OfType("skep:stack:Stack")) != 1 {
-				t.Error("no stack was deployed")
+			if len(g.OfType("skep:stack:Stack")) != 2 {
+				t.Error("not whoami and Traefik were deployed")
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -26,28 +27,30 @@ type RegistryConfig struct {
 
 // loadStacks reads every compose file and reports all their faults at once,
 // before anything is made. What an operator should know is told in previews.
-func loadStacks(ctx *pulumi.Context, c *Config) ([]*compose.File, error) {
+func loadStacks(ctx *pulumi.Context, c *Config, visitors []netip.Prefix) ([]*compose.File, *entrance, error) {
 	files, unread := compose.LoadAll("stacks", c.Stacks, c.variables())
+	e, unroutable := c.planEntrance(files, visitors)
+	all := e.all(files)
 	world := c.world()
 	var absent error
 	if ctx.DryRun() {
-		images := named(c.images(files))
+		images := named(c.images(all))
 		answers := c.askRegistries(images)
 		world.Pins, absent = pins(answers), missing(images, answers)
 	}
-	notes, wrong := compose.Check(files, world)
-	faults := []error{unread, wrong, routesTaken(files), absent}
+	notes, wrong := compose.Check(all, world)
+	faults := []error{unread, wrong, unroutable, routesTaken(files), absent}
 	if err := errors.Join(faults...); err != nil {
-		return nil, fmt.Errorf("the stacks have faults; nothing was touched:\n%w", err)
+		return nil, nil, fmt.Errorf("the stacks have faults; nothing was touched:\n%w", err)
 	}
 	if ctx.DryRun() {
 		for _, note := range notes {
 			if err := ctx.Log.Info(note.String(), nil); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
-	return compose.Ordered(files), nil
+	return compose.Ordered(files), e, nil
 }
 
 // named leaves out services without an image, which are a fault of their own.
@@ -202,4 +205,10 @@ func truth(raw json.RawMessage, into *bool) error {
 		return errors.New("need true or false")
 	}
 	return nil
+}
+
+// rendering is what decides the text of a stack beside its file; sticky are the
+// services whose tasks need a name each.
+func (c *Config) rendering(sticky ...string) compose.Rendering {
+	return compose.Rendering{Images: c.Images, MTU: c.Mesh.MTU, Encrypted: c.meshless(), Sticky: sticky}
 }

@@ -32,7 +32,7 @@ const leastMTU = 1280
 func (c *Config) validate() error {
 	return errors.Join(c.validateDomain(), c.validateHosts(), c.validateManagers(), c.validateNodes(),
 		c.validateNetworks(), c.validateMesh(), c.validateMode(), c.validateReach(), c.validatePeers(), c.validateAdmins(), c.validatePorts(),
-		c.validateUpkeep(), c.validateStacks())
+		c.validateUpkeep(), c.validateStacks(), c.validateIngress())
 }
 
 func (c *Config) validateDomain() error {

@@ -46,6 +46,9 @@ var baseUpgradesText string
 //go:embed base-ranges.sh
 var baseRangesText string
 
+//go:embed base-ingress.sh
+var baseIngressText string
+
 // base runs baseParts in their order, as one command.
 var base = Script{Name: "base", Text: baseText}
 
@@ -62,6 +65,7 @@ var baseParts = []Script{
 	{Name: "base-prune", Text: basePruneText},
 	{Name: "base-upgrades", Text: baseUpgradesText},
 	{Name: "base-ranges", Text: baseRangesText},
+	{Name: "base-ingress", Text: baseIngressText},
 }
 
 // baseLimit bounds the base's time on a host: a first run may install an engine
@@ -119,6 +123,9 @@ func (h *Host) baseOptions(args *Args) []string {
 	}
 	if args.RangesURL != "" {
 		options = append(options, "--ranges", args.RangesURL)
+	}
+	if args.Ingress {
+		options = append(options, "--ingress", "yes")
 	}
 	if args.EngineVersion != "" {
 		options = append(options, "--engine-version", args.EngineVersion)

@@ -3,7 +3,6 @@ package stack
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -24,13 +23,16 @@ type Stack struct {
 	// its value.
 	Secrets pulumi.StringMapOutput `pulumi:"secrets"`
 
-	// Name is the stack's, Routes and Services are read from its file.
+	// Name is the stack's, Services are read from its file.
 	Name     string
-	Routes   []compose.Route
 	Services []string
 
-	values pulumi.StringMapOutput
+	values   pulumi.StringMapOutput
+	deployed pulumi.Resource
 }
+
+// Deployed is the resource after which the stack runs.
+func (s *Stack) Deployed() pulumi.Resource { return s.deployed }
 
 // Args describe a stack.
 type Args struct {
@@ -46,6 +48,10 @@ type Args struct {
 	Logins map[string]compose.Login
 	// Others are the stacks made before, whose secrets this one may use.
 	Others map[string]*Stack
+	// URLs are where it is reached from outside.
+	URLs []string
+	// After are what must be there before it, such as networks of others.
+	After []pulumi.Resource
 }
 
 // New deploys the stack; it fails when the stack does not come to run.
@@ -57,7 +63,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{Name: args.File.Stack, Routes: args.File.Routes(), Services: args.File.Services()}
+	s := &Stack{Name: args.File.Stack, Services: args.File.Services()}
 	// What is to be deployed is an input in plain text, for previews to show line
 	// by line. Names of secrets are no input but an output: they come from the
 	// seed, which is this resource's child.
@@ -69,17 +75,13 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err != nil {
 		return nil, err
 	}
-	_, err = args.Swarm.Manager.Run(ctx, name+"-deploy", host.RunArgs{
+	s.deployed, err = args.Swarm.Manager.Run(ctx, name+"-deploy", host.RunArgs{
 		Script: script, Args: scriptArgs(args.File), Stdin: stdin, Undo: true, Limit: deployLimit, Progress: true,
-	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{args.Swarm.Settled()}))
+	}, pulumi.Parent(s), pulumi.DependsOn(append([]pulumi.Resource{args.Swarm.Settled()}, args.After...)))
 	if err != nil {
 		return nil, err
 	}
-	urls := pulumi.StringArray{}
-	for _, r := range s.Routes {
-		urls = append(urls, pulumi.String("http://"+strings.TrimSuffix(r.Host, ".")))
-	}
-	s.URLs = urls.ToStringArrayOutput()
+	s.URLs = pulumi.ToStringArray(args.URLs).ToStringArrayOutput()
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"urls": s.URLs, "secrets": s.Secrets})
 }
 

@@ -27,6 +27,9 @@ func (p Policy) Cloud() ([]CloudRule, error) {
 	for _, port := range p.WebPorts {
 		rules = append(rules, CloudRule{"tcp", fmt.Sprint(port), texts(sources)})
 	}
+	for _, e := range p.Entries {
+		rules = append(rules, CloudRule{e.Protocol, fmt.Sprint(e.Port), texts(everywhere)})
+	}
 	return append(rules,
 		CloudRule{"udp", fmt.Sprint(p.MeshPort), texts(everywhere)},
 		CloudRule{"icmp", "", texts(everywhere)}, // path MTU discovery needs it

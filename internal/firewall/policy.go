@@ -39,6 +39,9 @@ type Policy struct {
 	// ports means that the host takes no visitors.
 	WebPorts   []int
 	WebSources []netip.Prefix
+	// Entries are the other ports of visitors, open to everybody: no proxy stands
+	// in front of them.
+	Entries []Entry
 	// MeshPort is WireGuard's, over UDP and open to everybody: it does not
 	// answer those without a key. Without a mesh it is 0.
 	MeshPort int
@@ -60,6 +63,13 @@ type Mesh struct {
 	// Limited are those guests that reach nothing here but Doors.
 	Limited []netip.Prefix
 	Doors   []Door
+}
+
+// Entry is a port by which visitors come in.
+type Entry struct {
+	// Protocol is tcp or udp.
+	Protocol string
+	Port     int
 }
 
 // Door is a port of the host that a limited guest reaches.
@@ -87,6 +97,11 @@ func (p *Policy) validate() error {
 	for _, port := range open {
 		if port < 1 || port > 65535 {
 			faults = append(faults, fmt.Errorf("port %d: need 1 to 65535", port))
+		}
+	}
+	for _, e := range p.Entries {
+		if e.Protocol != "tcp" && e.Protocol != "udp" || e.Port < 1 || e.Port > 65535 {
+			faults = append(faults, fmt.Errorf("entry %v: need tcp or udp, and a port", e))
 		}
 	}
 	if len(p.Mesh.Networks) == 0 || !p.Docker.IsValid() {

@@ -72,7 +72,19 @@ func (p *Policy) webRules() string {
 	if len(p.WebPorts) == 0 {
 		return "# this host takes no visitors"
 	}
-	return fmt.Sprintf("ip saddr @web4 tcp dport %[1]s accept\n\t\tip6 saddr @web6 tcp dport %[1]s accept", ports(p.WebPorts))
+	rules := fmt.Sprintf("ip saddr @web4 tcp dport %[1]s accept\n\t\tip6 saddr @web6 tcp dport %[1]s accept", ports(p.WebPorts))
+	for _, protocol := range []string{"tcp", "udp"} {
+		var open []int
+		for _, e := range p.Entries {
+			if e.Protocol == protocol {
+				open = append(open, e.Port)
+			}
+		}
+		if slices.Sort(open); len(open) > 0 {
+			rules += fmt.Sprintf("\n\t\t%s dport %s accept", protocol, ports(open))
+		}
+	}
+	return rules
 }
 
 // among are the rules by which hosts reach one another.

@@ -31,8 +31,10 @@ type Image struct {
 	Upstream string
 	// Repository and Tag name the built image in the lab's registry.
 	Repository, Tag string
-	// Package is the program, below the lab's module.
-	Package string
+	// Package is the program, below the lab's module; with Module, the import path
+	// of a tool that the Go module of that folder pins. Such a program takes
+	// minutes, so it is compiled once into the cache.
+	Package, Module string
 	// Path is where it lies in the image, Port what it listens on by default.
 	Path, Port string
 	// Cmd are its arguments unless a compose file has others, Env its variables.
@@ -61,6 +63,21 @@ var All = []Image{
 		Port:       "8080/tcp",
 	},
 	postgres,
+	traefik,
+}
+
+// traefik has its program where the official image has it, and nothing else: what
+// starts it there adds nothing to how Skep starts it.
+var traefik = Image{
+	Upstream:   "traefik:v3.7.12@sha256:9c2a54d87f76f5c2f5f2682c68394af92fb12c0a2686798d6462a3f84bd78eaf",
+	Repository: "traefik",
+	Tag:        "v3.7.12",
+	Package:    "github.com/traefik/traefik/v3/cmd/traefik",
+	Module:     "traefik",
+	Path:       "/usr/local/bin/traefik",
+	Port:       "80/tcp",
+	Cmd:        []string{"traefik"},
+	Env:        []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 }
 
 // postgres reads what the official image reads, as far as stacks use it.
@@ -98,22 +115,33 @@ func multiarch() string {
 	return map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH] + "-linux-gnu"
 }
 
-// Wanted are the images that a stack of the checkout names. Others are not
-// built: one of them takes a minute.
+// Wanted are the images that a stack of the checkout names, and those of Skep's
+// own stacks where one has a route. Others are not built: some take minutes.
 func Wanted(checkout string) ([]Image, error) {
-	paths, err := filepath.Glob(filepath.Join(checkout, "stacks", "*", "*.y*ml"))
+	all, err := texts(checkout, "stacks", "*", "*.y*ml")
+	if err == nil && strings.Contains(all, "traefik.") {
+		var own string
+		own, err = texts(checkout, "components", "*", "compose.yaml")
+		all += own
+	}
+	return slices.DeleteFunc(slices.Clone(All), func(i Image) bool { return !strings.Contains(all, i.Upstream) }), err
+}
+
+// texts are the files of a pattern, one after the other.
+func texts(pattern ...string) (string, error) {
+	paths, err := filepath.Glob(filepath.Join(pattern...))
 	if err != nil {
-		return nil, fmt.Errorf("find images of stacks: %w", err)
+		return "", fmt.Errorf("find images of stacks: %w", err)
 	}
 	var all strings.Builder
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("find images of stacks: %w", err)
+			return "", fmt.Errorf("find images of stacks: %w", err)
 		}
 		all.Write(text)
 	}
-	return slices.DeleteFunc(slices.Clone(All), func(i Image) bool { return !strings.Contains(all.String(), i.Upstream) }), nil
+	return all.String(), nil
 }
 
 // Fingerprint changes when any of the images would be built differently: with
@@ -123,6 +151,14 @@ func Fingerprint(module string, wanted []Image) (string, error) {
 	_, _ = fmt.Fprintln(h, runtime.Version(), runtime.GOARCH)
 	for _, i := range wanted {
 		_, _ = fmt.Fprintln(h, i.Upstream, i.Repository, i.Tag, i.Path, i.Port, i.Cmd, i.Env)
+		if i.Module != "" {
+			digest, err := i.digest(module)
+			if err != nil {
+				return "", err
+			}
+			_, _ = fmt.Fprintln(h, digest)
+			continue
+		}
 		if i.Base != nil {
 			_, _ = fmt.Fprintln(h, i.Base.digest())
 		}
@@ -146,7 +182,7 @@ func Fingerprint(module string, wanted []Image) (string, error) {
 // top of its base, which is kept in the cache. The same program on the same
 // base gives the same digest.
 func (i Image) Build(ctx context.Context, module, cache string) (v1.Image, error) {
-	program, err := i.compile(ctx, module)
+	program, err := i.program(ctx, module, cache)
 	if err != nil {
 		return nil, fmt.Errorf("build image %q: %w", i.Repository, err)
 	}
@@ -170,23 +206,38 @@ func (i Image) Build(ctx context.Context, module, cache string) (v1.Image, error
 	return image, nil
 }
 
-func (i Image) compile(ctx context.Context, module string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
+// program is the compiled program.
+func (i Image) program(ctx context.Context, module, cache string) ([]byte, error) {
+	if i.Module != "" {
+		path, err := i.compileOnce(ctx, module, cache)
+		if err != nil {
+			return nil, err
+		}
+		return os.ReadFile(path)
+	}
 	dir, err := os.MkdirTemp("", "skep-image-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	target := filepath.Join(dir, "program")
+	if err := compile(ctx, module, "./"+i.Package, target, 5*time.Minute); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(target)
+}
+
+func compile(ctx context.Context, module, program, target string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=",
-		"-o", target, "./"+i.Package)
+		"-o", target, program)
 	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS=linux", "GOARCH="+runtime.GOARCH)
 	if said, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("compile %q: %w:\n%s", i.Package, err, strings.TrimSpace(string(said)))
+		return fmt.Errorf("compile %q: %w:\n%s", program, err, strings.TrimSpace(string(said)))
 	}
-	return os.ReadFile(target)
+	return nil
 }
 
 // assemble adds the program to an image. Nothing in it tells when or where it

@@ -5,6 +5,7 @@
 #   domain         "example.com"
 #   hosts          name → publicAddress, meshAddress, user, port, hostKey,
 #                  role (manager or worker), ingress, labels
+#   ca             (may be absent) the certificate of the cluster's authority, PEM
 #   swarm          id, managers, workers
 #   stacks         name → urls, services
 #   peers          (secret) name → WireGuard config

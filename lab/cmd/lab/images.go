@@ -49,6 +49,33 @@ func (s *session) imagesBuilt(context.Context) bool {
 	return err == nil && fingerprint == b.Fingerprint
 }
 
+// slowCompiled says whether programs that take minutes are there already.
+func (s *session) slowCompiled(context.Context) bool {
+	wanted, err := images.Wanted(s.checkout)
+	if err != nil {
+		return false
+	}
+	for _, image := range images.Slow(wanted) {
+		if !image.Compiled(s.module(), s.cache) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *session) compileSlow(ctx context.Context) error {
+	wanted, err := images.Wanted(s.checkout)
+	if err != nil {
+		return err
+	}
+	for _, image := range images.Slow(wanted) {
+		if err := image.Compile(ctx, s.module(), s.cache); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *session) buildImages(ctx context.Context) error {
 	wanted, err := images.Wanted(s.checkout)
 	if err != nil {

@@ -99,6 +99,7 @@ func (s *session) upSteps() []step {
 		{what: "make the certificate authority", run: s.makeAuthority},
 		{what: "install the program", run: s.installProgram},
 		{"start DNS and registry", "", s.startServices, s.servicesRun},
+		{"compile Traefik", "6 to 12 min on 2 cores, once; when stopped, it goes on from there", s.compileSlow, s.slowCompiled},
 		{"build the images of stacks", "5 s; once 1 min with a database", s.buildImages, s.imagesBuilt},
 		{what: "make the DNS zones", run: s.makeZones},
 		{what: "install the plugins", run: s.installPlugins},

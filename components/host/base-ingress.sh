@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Makes the folders that Traefik has mounted on a host that takes visitors: they
+# must be there before it starts, and what goes into them comes after it.
+# Options: --ingress yes.
+# shellcheck source-path=SCRIPTDIR source=prelude.sh
+. "${0%/*}/prelude.sh"
+
+dir=$root/var/lib/skep/ingress
+# Who Traefik runs as; its group alone, beside root, reads keys.
+group=20080
+
+do_apply() {
+	[ "$(option ingress "$@")" = yes ] || return 0
+	mkdir -p "$dir/dynamic" "$dir/certs"
+	chmod 755 "$root/var/lib/skep" "$dir" "$dir/dynamic"
+	chmod 750 "$dir/certs"
+	[ -n "$root" ] || chgrp "$group" "$dir/certs"
+}
+
+do_check() {
+	[ "$(option ingress "$@")" = yes ] || return 0
+	[ "$(stat -c %a "$dir/dynamic" 2>/dev/null)" = 755 ] || fault "$dir/dynamic is missing, or open to others than it should be"
+	[ "$(stat -c %a "$dir/certs" 2>/dev/null)" = 750 ] || fault "$dir/certs is missing, or open to others than it should be"
+}
+
+do_undo() { rm -rf "$dir"; }
+
+dispatch "$@"
