@@ -63,7 +63,7 @@ func deploy(ctx *pulumi.Context) error {
 	var routes []compose.Route
 	for _, file := range files {
 		stacks[file.Stack], err = stack.New(ctx, file.Stack, &stack.Args{
-			File: file, Swarm: nodes, Rendering: config.rendering(entrance.plan.Sticky[file.Stack]...),
+			File: file, Swarm: nodes, Rendering: config.rendering(),
 			Secrets: config.Secrets, Logins: config.logins(), Others: stacks, URLs: entrance.urls(config, file.Stack), After: entrance.before(),
 		})
 		if err != nil {

@@ -38,10 +38,10 @@ type entrance struct {
 func (c *Config) planEntrance(files []*compose.File, visitors []netip.Prefix) (*entrance, error) {
 	var routed []traefik.Service
 	for _, f := range files {
-		routed = append(routed, f.Routed()...)
+		routed = append(routed, f.Ingress()...)
 	}
 	plan, err := traefik.New(routed, traefik.Options{
-		TLS: c.tls(), HSTS: *c.Ingress.HSTS, EntryPoints: c.Ingress.EntryPoints, Mesh: c.inner(), Trusted: visitors,
+		TLS: c.tls(), HSTS: *c.Ingress.HSTS, Default: traefik.Default(), EntryPoints: c.Ingress.EntryPoints, Mesh: c.inner(), Trusted: visitors,
 	})
 	e := &entrance{plan: plan}
 	if err != nil || len(plan.Routes) == 0 && !c.Ingress.set {

@@ -44,8 +44,12 @@ func loadStacks(ctx *pulumi.Context, c *Config, visitors []netip.Prefix) ([]*com
 		return nil, nil, fmt.Errorf("the stacks have faults; nothing was touched:\n%w", err)
 	}
 	if ctx.DryRun() {
+		told := e.plan.Notes
 		for _, note := range notes {
-			if err := ctx.Log.Info(note.String(), nil); err != nil {
+			told = append(told, note.String())
+		}
+		for _, note := range told {
+			if err := ctx.Log.Info(note, nil); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -207,8 +211,7 @@ func truth(raw json.RawMessage, into *bool) error {
 	return nil
 }
 
-// rendering is what decides the text of a stack beside its file; sticky are the
-// services whose tasks need a name each.
-func (c *Config) rendering(sticky ...string) compose.Rendering {
-	return compose.Rendering{Images: c.Images, MTU: c.Mesh.MTU, Encrypted: c.meshless(), Sticky: sticky}
+// rendering is what decides the text of a stack beside its file.
+func (c *Config) rendering() compose.Rendering {
+	return compose.Rendering{Images: c.Images, MTU: c.Mesh.MTU, Encrypted: c.meshless(), Ingress: true}
 }
