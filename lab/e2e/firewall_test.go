@@ -107,7 +107,7 @@ func testContainers(c *checkout) {
 		c.t.Errorf("nothing was dropped on its way to the metadata: %s", got)
 	}
 	// What containers are there for works: out to the world, and to other hosts.
-	if got := c.on("node-1", inContainer+"curl -s -o /dev/null --max-time 5 -w %{http_code} http://"+hostOutputs(c, "lab")["node-2"].PublicAddress+"/"); got != "200" {
+	if got := c.on("node-1", inContainer+"curl -s -o /dev/null --max-time 5 -w %{http_code} http://"+hostOutputs(c, "lab")["node-2"].PublicAddress+"/"); got != "301" {
 		c.t.Errorf("a container does not reach the world: %s", got)
 	}
 }

@@ -96,7 +96,7 @@ func (c *checkout) homeImages() {
 func testHomeUp(c *checkout, boards []machine) {
 	c.pulumi("home", "pulumi stack init home && pulumi config set --secret sshPrivateKey <key && pulumi up --yes --skip-preview")
 	for _, b := range boards {
-		if out := c.run("curl -fsS --max-time 5 http://" + b.Address + "/"); !strings.Contains(out, "Hostname: ") {
+		if out := c.run(fetch(c, "home", "whoami.home.example.org", b.Address, "")); !strings.Contains(out, "Hostname: ") {
 			c.t.Errorf("whoami does not answer on %s: %s", b.Name, out)
 		}
 	}

@@ -95,20 +95,19 @@ func testUp(c *checkout) {
 }
 
 func testAnswers(c *checkout) {
-	seen := map[string]bool{}
 	for _, host := range hosts {
 		// Over the name, through the lab's DNS: any of the three may answer.
-		if out := c.ssh("lab", host, "curl -fsS --max-time 5 http://whoami.skep.test/"); !strings.Contains(out, "Hostname: ") {
+		if out := c.ssh("lab", host, fetchThere(c, "lab", "whoami.skep.test")); !strings.Contains(out, "Hostname: ") {
 			c.t.Errorf("whoami does not answer on %s: %s", host, out)
 		}
-		// And each host itself under that name.
+		// And each host itself under that name, in clear only to send visitors on.
 		address := hostOutputs(c, "lab")[host].PublicAddress
-		out := c.run(fmt.Sprintf("curl -fsS --max-time 5 --resolve whoami.skep.test:80:%s http://whoami.skep.test/", address))
-		name, _, _ := strings.Cut(strings.TrimPrefix(out, "Hostname: "), "\n")
-		if seen[name] {
-			c.t.Errorf("%s answers with the container of another host: %s", host, name)
+		if out := c.run(fetch(c, "lab", "whoami.skep.test", address, "")); !strings.Contains(out, "Hostname: ") {
+			c.t.Errorf("whoami does not answer at %s: %s", host, out)
 		}
-		seen[name] = true
+		if out := c.run("curl -sS --max-time 5 -o /dev/null -w '%{http_code} %{redirect_url}' -H 'Host: whoami.skep.test' http://" + address + "/x?y"); out != "301 https://whoami.skep.test/x?y" {
+			c.t.Errorf("%s in clear: %s", host, out)
+		}
 	}
 }
 
@@ -162,6 +161,12 @@ func testSecondUp(c *checkout) {
 // tasks are the running tasks of all services.
 func tasks(c *checkout) string {
 	return c.on("node-1", `docker service ls -q | xargs docker service ps --no-trunc -q --filter desired-state=running | sort`)
+}
+
+// tasksBehind are those but Traefik's, which knows the proxies that it trusts from
+// its start.
+func tasksBehind(c *checkout) string {
+	return c.on("node-1", `docker service ls --format "{{.Name}}" | grep -v ^ingress_ | xargs docker service ps --no-trunc -q --filter desired-state=running | sort`)
 }
 
 // testStoreEncrypted greps the store's files and names for what must not be
@@ -244,7 +249,7 @@ func testCanaries(c *checkout) {
 
 func testScripts(c *checkout) {
 	table := c.pulumi("lab", "scripts/outputs")
-	for _, want := range []string{"node-1", "skep@", "10.90.0.1", "http://whoami.skep.test"} {
+	for _, want := range []string{"node-1", "skep@", "10.90.0.1", "https://whoami.skep.test"} {
 		if !strings.Contains(table, want) {
 			c.t.Errorf("scripts/outputs lacks %q:\n%s", want, table)
 		}

@@ -166,7 +166,7 @@ func whole(c *checkout, since time.Time, rebooted ...string) {
 	for _, host := range hosts {
 		address := hostOutputs(c, "lab")[host].PublicAddress
 		c.until(limit, "whoami on "+host, func() bool {
-			_, err := c.try(fmt.Sprintf("curl -fsS --max-time 2 --resolve whoami.skep.test:80:%s http://whoami.skep.test/", address))
+			_, err := c.try(fetch(c, "lab", "whoami.skep.test", address, "--max-time 2"))
 			return err == nil
 		})
 	}

@@ -17,8 +17,8 @@ const (
 )
 
 // visit is a visitor with an address of its own, played by node-2, that knocks
-// at node-1: what curl tells of the web page, such as "200", or "no-28" for a
-// silence and "no-7" for a refusal.
+// at node-1: what curl tells of the web page, such as "301", or "000-28" for a
+// silence and "000-7" for a refusal. In clear, Traefik only sends visitors on.
 func visit(c *checkout, from string, port int) string {
 	c.t.Helper()
 	to := hostOutputs(c, "lab")["node-1"].PublicAddress
@@ -48,8 +48,8 @@ const stranger6Web = `
 func testProxied(c *checkout) {
 	c.edit("Pulumi.lab.yaml", "skep:dns: {ttl: 60}", "skep:dns: {ttl: 60, proxied: true}")
 	out := c.pulumi("lab", "pulumi up --yes --skip-preview")
-	if !strings.Contains(out, "~ 8 updated") {
-		c.t.Errorf("want 8 updates: base and mesh of three hosts, the cloud's firewall and the route's record:\n%s", tail(out))
+	if !strings.Contains(out, "~ 14 updated") {
+		c.t.Errorf("want 14 updates: base, mesh and ingress of three hosts, Traefik's stack and what it reads, the cloud's firewall and the route's record:\n%s", tail(out))
 	}
 	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
 	for _, host := range hosts {
@@ -58,7 +58,7 @@ func testProxied(c *checkout) {
 			c.t.Errorf("%s: somebody who is not Cloudflare finds %v open, and %v refused", host, open, refused)
 		}
 	}
-	for port, want := range map[int]string{80: "200", 443: "000-7", 9999: "000-28", 2377: "000-28"} {
+	for port, want := range map[int]string{80: "301", 443: "404", 9999: "000-28", 2377: "000-28"} {
 		if got := visit(c, fromCloudflare, port); got != want {
 			c.t.Errorf("from %s, port %d: %s, want %s", fromCloudflare, port, got, want)
 		}
@@ -102,7 +102,7 @@ func refresh(c *checkout, host string) error {
 }
 
 func testRangesRefresh(c *checkout) {
-	before := tasks(c)
+	before := tasksBehind(c)
 	real := strings.Fields(c.on("node-1", "curl -fsS https://www.cloudflare.com/ips-v4"))
 	more := append(slices.Clone(real), "203.0.113.0/24")
 	publish(c, more)
@@ -112,7 +112,7 @@ func testRangesRefresh(c *checkout) {
 	reaches := func(when string) {
 		c.t.Helper()
 		for _, from := range []string{fromCloudflare, fromNewRange} {
-			if got := visit(c, from, 80); got != "200" {
+			if got := visit(c, from, 80); got != "301" {
 				c.t.Errorf("%s, a visitor from %s gets %s", when, from, got)
 			}
 		}
@@ -146,12 +146,12 @@ func testRangesRefresh(c *checkout) {
 
 	// What Cloudflare takes back goes with the next refresh; what it adds, up brings to all.
 	publish(c, nil)
-	if err := refresh(c, "node-1"); err != nil || visit(c, fromNewRange, 80) == "200" {
+	if err := refresh(c, "node-1"); err != nil || visit(c, fromNewRange, 80) == "301" {
 		c.t.Errorf("a range that Cloudflare gave up is still open (%v)", err)
 	}
 	publish(c, append(slices.Clone(real), "198.51.100.0/24"))
-	if out := c.pulumi("lab", "pulumi up --yes --skip-preview"); !strings.Contains(out, "~ 7 updated") {
-		c.t.Errorf("want 7 updates for a range more:\n%s", tail(out))
+	if out := c.pulumi("lab", "pulumi up --yes --skip-preview"); !strings.Contains(out, "~ 13 updated") {
+		c.t.Errorf("want 13 updates for a range more:\n%s", tail(out))
 	}
 	for _, host := range hosts {
 		if got := c.on(host, "nft list set inet skep web4"); !strings.Contains(got, "198.51.100.0/24") || strings.Contains(got, "203.0.113.0/24") {
@@ -160,7 +160,7 @@ func testRangesRefresh(c *checkout) {
 	}
 	publish(c, nil)
 	c.pulumi("lab", "pulumi up --yes --skip-preview && pulumi up --yes --expect-no-changes")
-	if diff := cmp.Diff(before, tasks(c)); diff != "" {
+	if diff := cmp.Diff(before, tasksBehind(c)); diff != "" {
 		c.t.Errorf("ranges restarted tasks:\n%s", diff)
 	}
 }
@@ -178,7 +178,7 @@ func testAtomicRefresh(c *checkout, lists ...[]string) {
 	}
 	got := c.on("node-2", "touch /run/visited; while systemctl -q is-active visits; do sleep 0.2; done; sort /run/visits | uniq -c | xargs; rm /run/visited")
 	c.t.Logf("%d refreshes in %s, visits by answer: %s", changes, time.Since(start).Round(100*time.Millisecond), got)
-	if fields := strings.Fields(got); len(fields) != 2 || fields[1] != "200" {
+	if fields := strings.Fields(got); len(fields) != 2 || fields[1] != "301" {
 		c.t.Errorf("visits failed while the ranges changed: %s", got)
 	}
 }

@@ -51,14 +51,14 @@ func (c *checkout) lanConfig(boards []machine) {
 // looks at what goes by on the wire between.
 func testEncrypted(c *checkout, boards []machine) {
 	for _, b := range boards {
-		if out := c.run("curl -fsS --max-time 30 http://" + b.Address + "/"); !strings.Contains(out, "Hostname: ") {
+		if out := c.run(fetch(c, "home", "whoami.home.example.org", b.Address, "--max-time 30")); !strings.Contains(out, "Hostname: ") {
 			c.t.Errorf("whoami does not answer on %s: %s", b.Name, out)
 		}
 		if out := c.on(b.Name, "ip link show wg0 2>&1 || true"); !strings.Contains(out, "does not exist") {
 			c.t.Errorf("%s has a mesh: %s", b.Name, out)
 		}
 	}
-	options := c.on("board-1", `docker network inspect whoami_whoami ingress --format '{{index .Options "encrypted"}}'`)
+	options := c.on("board-1", `docker network inspect whoami_default ingress --format '{{index .Options "encrypted"}}'`)
 	if strings.Fields(options)[0] != "true" || len(strings.Fields(options)) != 2 {
 		c.t.Errorf("the networks' option encrypted: %q", options)
 	}
@@ -100,7 +100,7 @@ func testLANReboot(c *checkout, boards []machine) {
 	for _, b := range boards {
 		c.awaitBoot(b.Name, before[b.Name])
 		c.until(vmPatience, "whoami on "+b.Name, func() bool {
-			_, err := c.try(fmt.Sprintf("curl -fsS --max-time 5 http://%s/ 2>/dev/null", b.Address))
+			_, err := c.try(fetch(c, "home", "whoami.home.example.org", b.Address, "2>/dev/null"))
 			return err == nil
 		})
 	}

@@ -84,7 +84,7 @@ func testVMMesh(c *checkout) {
 
 func testVMOutside(c *checkout) {
 	for host, address := range vmAddresses(c) {
-		out := c.run(fmt.Sprintf("curl -fsS --max-time 30 --resolve whoami.skep.test:80:%s http://whoami.skep.test/", address))
+		out := c.run(fetch(c, "lab", "whoami.skep.test", address, "--max-time 30"))
 		if !strings.Contains(out, "Hostname: ") {
 			c.t.Errorf("whoami on %s: %s", host, out)
 		}
@@ -131,7 +131,7 @@ func testVMWhole(c *checkout, since time.Time) {
 	said("swarm whole")
 	for host, address := range vmAddresses(c) {
 		quiet.until(vmPatience, "whoami on "+host, func() bool {
-			_, err := quiet.try(fmt.Sprintf("curl -fsS --max-time 5 --resolve whoami.skep.test:80:%s http://whoami.skep.test/", address))
+			_, err := quiet.try(fetch(&quiet, "lab", "whoami.skep.test", address, ""))
 			return err == nil
 		})
 	}
