@@ -79,9 +79,11 @@ func (e *entrance) open(ctx *pulumi.Context, c *Config, nodes *swarm.Swarm, host
 	if e.traefik == nil {
 		return nil
 	}
+	rendering := c.rendering()
+	rendering.Ingress = false // it makes the networks that others are on
 	var err error
 	e.running, err = ingress.New(ctx, "ingress", &ingress.Args{
-		File: e.traefik, Rendering: c.rendering(), Swarm: nodes, Hosts: hosts, Logins: c.logins(), Files: e.plan.Files,
+		File: e.traefik, Rendering: rendering, Swarm: nodes, Hosts: hosts, Logins: c.logins(), Files: e.plan.Files,
 	})
 	return err
 }
