@@ -108,7 +108,7 @@ func (r *reader) read(expression ast.Expr) (*rule, error) {
 	case *ast.CallExpr:
 		return r.call(e)
 	}
-	return nil, fmt.Errorf("at its character %d stands no matcher: need Matcher(`value`) joined by &&, || and !", expression.Pos())
+	return nil, fmt.Errorf("at its character %d stands no matcher: need Matcher(`value`) joined by !, && and ||", expression.Pos())
 }
 
 func invert(r *rule) *rule {
