@@ -26,6 +26,8 @@ type IngressConfig struct {
 	HSTS *int `json:"hsts"`
 	// EntryPoints are ports beside 80 and 443, as PORT/tcp or PORT/udp, by name.
 	EntryPoints map[string]string `json:"entryPoints"`
+	// Maintenance are stacks whose visitors are asked to come back later.
+	Maintenance []string `json:"maintenance"`
 
 	// set says that the config has the key at all: Traefik then runs without routes.
 	set bool
@@ -62,6 +64,11 @@ func (c *Config) validateIngress() error {
 	}
 	if *c.Ingress.HSTS < 0 {
 		faults = append(faults, fmt.Errorf("skep:ingress.hsts: %d: need seconds, or 0 for never", *c.Ingress.HSTS))
+	}
+	for i, name := range c.Ingress.Maintenance {
+		if !slices.Contains(c.Stacks, name) {
+			faults = append(faults, fmt.Errorf("skep:ingress.maintenance[%d]: %q is none of skep:stacks", i, name))
+		}
 	}
 	_, err := c.entryPoints()
 	return errors.Join(append(faults, err)...)

@@ -90,6 +90,11 @@ func TestFaultsNameKeyAndValue(t *testing.T) {
 		"ranges and shell":  {"skep:dns", `{"rangesURL":"https://a/$(reboot)"}`, []string{`skep:dns.rangesURL: "https://a/$(reboot)"`}},
 		"mesh on Swarm's":   {"skep:mesh", `{"port":4789}`, []string{"skep:mesh.port: 4789: Swarm needs this UDP port"}},
 		"SSH on Swarm's":    {"skep:hosts", `[{"name":"a","id":1,"role":"manager","address":"198.51.100.7","port":2377}]`, []string{"skep:hosts[0].port: 2377: Swarm needs this TCP port"}},
+		"tls":               {"skep:ingress", `{"tls":"letsencrypt"}`, []string{`skep:ingress.tls: "letsencrypt": need one of ca, cloudflare, acme, none`}},
+		"ingress numbers":   {"skep:ingress", `{"epoch":-1,"hsts":-1}`, []string{"skep:ingress.epoch: -1", "skep:ingress.hsts: -1"}},
+		"ingress key":       {"skep:ingress", `{"entrypoints":{}}`, []string{"skep:ingress.entrypoints: unknown key"}},
+		"entry points":      {"skep:ingress", `{"entryPoints":{"web":"81/tcp","a":"0/tcp","b":"25","c":"7946/tcp","d":"443/tcp","e":"22/tcp","f":"51820/udp","g":"53/udp","h":"53/udp"}}`, []string{`skep:ingress.entryPoints.web: "web" is no name`, `skep:ingress.entryPoints.a: "0/tcp": need PORT/tcp`, `skep:ingress.entryPoints.b: "25"`, "skep:ingress.entryPoints.c: 7946/tcp: Swarm needs this port", "skep:ingress.entryPoints.d: 443/tcp is taken by entry point websecure", "skep:ingress.entryPoints.e: 22/tcp is taken by SSH", "skep:ingress.entryPoints.f: 51820/udp is taken by the mesh", "skep:ingress.entryPoints.h: 53/udp is taken by entry point g"}},
+		"maintenance":       {"skep:ingress", `{"maintenance":["nothing"]}`, []string{`skep:ingress.maintenance[0]: "nothing" is none of skep:stacks`}},
 		"SSH of visitors":   {"skep:hosts", `[{"name":"a","id":1,"role":"manager","address":"198.51.100.7","port":443}]`, []string{"skep:hosts[0].port: 443: visitors come in there", "ingress: false"}},
 	} {
 		t.Run(name, func(t *testing.T) {

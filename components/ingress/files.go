@@ -90,8 +90,17 @@ func document(value any) (string, error) {
 	return "# Made by Skep.\n" + string(text), nil
 }
 
-// archive is the stdin of ingress.sh: all files of the watched folder, and
-// certificates.
+// packed is the stdin of ingress.sh: an archive, made small, since the state holds
+// it twice for every host.
+func packed(dynamic map[string]string, pairs []pair, clientCA string) (string, error) {
+	text, err := archive(dynamic, pairs, clientCA)
+	if err != nil {
+		return "", err
+	}
+	return toolbox.Pack(text)
+}
+
+// archive is all files of the watched folder, and certificates.
 func archive(dynamic map[string]string, pairs []pair, clientCA string) (string, error) {
 	var b strings.Builder
 	add := func(path, text string) {

@@ -140,7 +140,7 @@ func (i *Ingress) stdin(certificates []Certificate, clientCA pulumi.StringInput)
 		for n, c := range certificates {
 			pairs = append(pairs, pair{c.Name, all[1+2*n].(string), all[2+2*n].(string)})
 		}
-		return archive(i.dynamic, pairs, all[0].(string))
+		return packed(i.dynamic, pairs, all[0].(string))
 	}).(pulumi.StringOutput)
 	if len(certificates) == 0 {
 		return text

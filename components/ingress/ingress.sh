@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Keeps what Traefik reads on this host: routes, certificates and their keys. Its
-# stdin is files, each after a line `@@skep PATH`, where PATH is dynamic/NAME.yaml
-# or certs/NAME.crt or .key. What is there and not on stdin goes, but for files
-# named acme*, which others keep.
+# stdin, packed by gzip and base64, is files, each after a line `@@skep PATH`, where
+# PATH is dynamic/NAME.yaml or certs/NAME.crt or .key. What is there and not on
+# stdin goes, but for files named acme*, which others keep.
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
 . "${0%/*}/prelude.sh"
 
@@ -15,12 +15,12 @@ group=20080
 # each gets there in one step.
 unpack() {
 	umask 077
-	[ -d "$dir/dynamic" ] && [ -d "$dir/certs" ] || die "$dir is not as base-ingress left it: run pulumi refresh, then pulumi up"
+	if ! [ -d "$dir/dynamic" ] || ! [ -d "$dir/certs" ]; then die "$dir is not as base-ingress left it: run pulumi refresh, then pulumi up"; fi
 	mkdir -p "${settings%/*}"
 	work=$(mktemp -d "$dir/.new.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
 	mkdir "$work/dynamic" "$work/certs"
-	awk -v dir="$work" '
+	base64 -d 2>/dev/null | gzip -d 2>/dev/null | awk -v dir="$work" '
 		/^@@skep / {
 			if (file) close(file)
 			if ($2 !~ /^(dynamic\/[a-z0-9][a-z0-9._-]*\.yaml|certs\/[a-z0-9][a-z0-9._-]*\.(crt|key))$/) exit 1
@@ -38,10 +38,7 @@ unpack() {
 place() {
 	chmod "$2" "$work/$1"
 	[ -n "$root" ] || [ "${1##*.}" != key ] || chgrp "$group" "$work/$1"
-	if [ -e "$dir/$1" ] && cmp -s "$work/$1" "$dir/$1"; then
-		touch -r "$dir/$1" "$work/$1"
-		[ "$(stat -c %a:%g "$work/$1")" != "$(stat -c %a:%g "$dir/$1")" ] || return 0
-	fi
+	if cmp -s "$work/$1" "$dir/$1" && [ "$(stat -c %a:%g "$work/$1")" = "$(stat -c %a:%g "$dir/$1")" ]; then return 0; fi
 	mv -f "$work/$1" "$dir/$1"
 	log "$1 is new"
 }
@@ -51,7 +48,7 @@ sweep() {
 	local path
 	for path in "$dir/$1"/*; do
 		case ${path##*/} in acme* | '*') continue ;; esac
-		[ -e "$path" ] && ! grep -qF "  $1/${path##*/}" "$work/sums" || continue
+		if listed "$1/${path##*/}" "$work/sums"; then continue; fi
 		rm -f "$path"
 		log "$1/${path##*/} is gone"
 	done
@@ -60,14 +57,14 @@ sweep() {
 do_apply() {
 	local name
 	unpack
-	(cd "$work" && sha256sum -- certs/* dynamic/* 2>/dev/null || true) >"$work/sums"
+	(cd "$work" && find certs dynamic -type f -print0 | sort -z | xargs -0 sha256sum) >"$work/sums"
 	# Certificates before the file that names them, and that before routes to it.
 	while read -r name; do
 		case $name in
 		*.key) place "$name" 640 ;;
 		*.crt) place "$name" 644 ;;
 		esac
-	done < <(names)
+	done < <(names "$work/sums")
 	for name in dynamic/requests.yaml dynamic/tls.yaml; do
 		[ ! -e "$work/$name" ] || place "$name" 644
 	done
@@ -75,13 +72,15 @@ do_apply() {
 		case $name in
 		dynamic/*) [ ! -e "$work/$name" ] || place "$name" 644 ;;
 		esac
-	done < <(names)
+	done < <(names "$work/sums")
 	sweep dynamic
 	sweep certs
 	install_file 600 "$settings" <"$work/sums" >/dev/null
 }
 
-names() { sed 's/^[0-9a-f]*  //' "$work/sums"; }
+# names SUMS, listed NAME SUMS: of the files in a list of sums.
+names() { sed 's/^[0-9a-f]*  //' "$1"; }
+listed() { grep -qxF -- "$1" < <(names "$2"); }
 
 do_check() {
 	[ -s "$settings" ] || die "nothing was applied here: $settings is missing"
@@ -95,7 +94,7 @@ do_check() {
 	done <"$settings"
 	for path in "$dir"/dynamic/* "$dir"/certs/*; do
 		case ${path##*/} in acme* | '*') continue ;; esac
-		grep -qF "  ${path#"$dir"/}" "$settings" || fault "$path is none of Skep's"
+		listed "${path#"$dir"/}" "$settings" || fault "$path is none of Skep's"
 	done
 }
 
