@@ -10,6 +10,7 @@ import (
 
 	"skep/components/dns"
 	"skep/components/host"
+	"skep/components/ingress"
 	"skep/internal/address"
 	"skep/internal/firewall"
 )
@@ -270,6 +271,9 @@ func (c *Config) validateStacks() error {
 	var faults []error
 	seen := map[string]bool{}
 	for i, name := range c.Stacks {
+		if name == ingress.StackName {
+			faults = append(faults, fmt.Errorf("skep:stacks[%d]: %q is Skep's own, which runs Traefik: give the folder another name", i, name))
+		}
 		if !dnsLabel.MatchString(name) {
 			faults = append(faults, fmt.Errorf("skep:stacks[%d]: %q is no stack name: need lower-case letters, digits and inner dashes", i, name))
 		}

@@ -46,7 +46,9 @@ func policies() map[string]Policy {
 	limited.Mesh.Doors = []Door{
 		{ranges("192.168.5.0/24")[0], "udp", 53}, {ranges("10.90.0.202/32")[0], "tcp", 443}, {ranges("fd00:90::c9/128")[0], "tcp", 443},
 	}
-	return map[string]Policy{"lan": lan, "limited": limited, "standard": standard(), "proxied": proxied, "worker": worker, "v4": v4, "dual": dual}
+	entries := proxied
+	entries.Entries = []Entry{{"udp", 53}, {"tcp", 465}, {"tcp", 25}}
+	return map[string]Policy{"entries": entries, "lan": lan, "limited": limited, "standard": standard(), "proxied": proxied, "worker": worker, "v4": v4, "dual": dual}
 }
 
 func TestTables(t *testing.T) {
@@ -88,14 +90,16 @@ func TestTableDoesNotDependOnOrder(t *testing.T) {
 }
 
 func TestCloud(t *testing.T) {
-	got, err := policies()["proxied"].Cloud()
+	got, err := policies()["entries"].Cloud()
 	if err != nil {
 		t.Fatal(err)
 	}
 	web := []string{"173.245.48.0/20", "104.16.0.0/13", "2606:4700::/32"}
+	everybody := []string{"0.0.0.0/0", "::/0"}
 	want := []CloudRule{
 		{"tcp", "22", []string{"198.51.100.0/24", "2001:db8:1::/48"}},
 		{"tcp", "80", web}, {"tcp", "443", web},
+		{"udp", "53", everybody}, {"tcp", "465", everybody}, {"tcp", "25", everybody},
 		{"udp", "51820", []string{"0.0.0.0/0", "::/0"}},
 		{"icmp", "", []string{"0.0.0.0/0", "::/0"}},
 	}
