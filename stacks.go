@@ -39,7 +39,7 @@ func loadStacks(ctx *pulumi.Context, c *Config, visitors []netip.Prefix) ([]*com
 		world.Pins, absent = pins(answers), missing(images, answers)
 	}
 	notes, wrong := compose.Check(all, world)
-	faults := []error{unread, wrong, unroutable, routesTaken(files), absent}
+	faults := []error{unread, wrong, unroutable, absent}
 	if err := errors.Join(faults...); err != nil {
 		return nil, nil, fmt.Errorf("the stacks have faults; nothing was touched:\n%w", err)
 	}
@@ -69,21 +69,6 @@ func (c *Config) images(files []*compose.File) []compose.Image {
 		images = append(images, file.Images(compose.Rendering{Images: c.Images})...)
 	}
 	return images
-}
-
-// routesTaken reports a name that two stacks answer for.
-func routesTaken(files []*compose.File) error {
-	var faults []error
-	taken := map[string]string{}
-	for _, file := range files {
-		for _, r := range file.Routes() {
-			if twin, there := taken[r.Host]; there {
-				faults = append(faults, fmt.Errorf("%s: service %q: route %q is taken by stack %q", file.RoutePlace(r), r.Service, r.Host, twin))
-			}
-			taken[r.Host] = file.Stack
-		}
-	}
-	return errors.Join(faults...)
 }
 
 // variables are those of compose files, as text.
