@@ -25,6 +25,7 @@ type ServiceExtension struct {
 	Waive          map[string]string `json:"waive" doc:"Rules of the policy that do not hold for this service, each with the reason."`
 	EnvFromSecrets map[string]string `json:"env_from_secrets" doc:"Environment variables, each from a secret of the file, for an application that reads only its environment. Needs entrypoint (or command) in the file, and /bin/sh and cat in the image."`
 	Auth           string            `json:"auth" enum:"sso" doc:"sso: whoever asks for the service signs in at the identity provider of skep:ingress.auth first."`
+	Users          string            `json:"users" doc:"The secret of the file with the names and hashes of who may come in by basic auth, in lines NAME:HASH."`
 	Access         string            `json:"access" enum:"mesh" doc:"mesh: only hosts and roaming peers reach the service's routes."`
 	Bare           bool              `json:"bare" doc:"The service's routes get none of the middlewares that all others get (security headers, rate limit, retries). Default false."`
 }

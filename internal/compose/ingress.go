@@ -43,7 +43,7 @@ func (f *File) Ingress() []traefik.Service {
 			e := f.services[s.name]
 			services = append(services, traefik.Service{
 				Stack: f.Stack, Name: s.name, Zone: f.Zone(), Labels: labels, Replicas: s.replicas(), Global: s.mode() == "global",
-				Auth: e.Auth, Access: e.Access, Bare: e.Bare, Place: f.at(s.path()...).String(),
+				Auth: e.Auth, Users: e.Users, Access: e.Access, Bare: e.Bare, Place: f.at(s.path()...).String(),
 			})
 		}
 	}
@@ -112,8 +112,11 @@ func (f *File) checkIngress() {
 		if e.Access != "" && e.Access != "mesh" {
 			f.refuse(fmt.Sprintf("access: %s is not known", e.Access), "need mesh, or leave it out", at("access")...)
 		}
-		if !s.routed() && (e.Auth != "" || e.Access != "" || e.Bare) {
-			f.refuse("auth, access and bare are for services that Traefik reaches, and it has no label traefik.….services.….loadbalancer.server.port",
+		if _, there := f.section("secrets")[e.Users]; e.Users != "" && !there {
+			f.refuse(fmt.Sprintf("secret %q is not declared", e.Users), "declare it under secrets:, such as x-skep: {template: \"admin:{{ .hash }}\"}", at("users")...)
+		}
+		if !s.routed() && (e.Auth != "" || e.Users != "" || e.Access != "" || e.Bare) {
+			f.refuse("auth, users, access and bare are for services that Traefik reaches, and it has no label traefik.….services.….loadbalancer.server.port",
 				"add labels under deploy.labels, or leave them out", s.path(extensionKey)...)
 		}
 		for _, key := range slices.Sorted(maps.Keys(labelsOf(s.body["labels"]))) {

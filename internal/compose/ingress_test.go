@@ -122,8 +122,9 @@ func TestIngressFaults(t *testing.T) {
 	for name, c := range map[string]struct{ content, want string }{
 		"zone":      {web("", "x-skep: {zone: apps2}"), `c.yaml:27:10: there is no zone "apps2": need one of core, apps, users`},
 		"auth":      {web("    x-skep: {auth: basic}", ""), `c.yaml:11:14: service "web": auth: basic is not known: need sso, or leave it out`},
+		"users":     {web("    x-skep: {users: nobody}", ""), `c.yaml:11:14: service "web": secret "nobody" is not declared`},
 		"access":    {web("    x-skep: {access: lan}", ""), `c.yaml:11:14: service "web": access: lan is not known: need mesh, or leave it out`},
-		"unrouted":  {"services: {a: {image: " + pinned + ", x-skep: {bare: true}}}", `service "a": auth, access and bare are for services that Traefik reaches`},
+		"unrouted":  {"services: {a: {image: " + pinned + ", x-skep: {bare: true}}}", `service "a": auth, users, access and bare are for services that Traefik reaches`},
 		"container": {web("    labels: {traefik.enable: true}", ""), `c.yaml:11:14: service "web": label traefik.enable stands at the container, where nothing reads it: move it under deploy.labels`},
 		"edge":      {web("", "  edge-apps: {}"), `c.yaml:27:3: the name "edge-apps" is the zone's network, which Skep adds: choose another`},
 		"hostname":  {web("        traefik.http.services.web.loadbalancer.sticky.cookie: true\n    hostname: a", ""), `c.yaml:12:5: service "web": hostname: sticky sessions`},

@@ -152,6 +152,8 @@ func (p *planner) checkAccess(s *source) {
 	switch {
 	case s.Auth == "sso" && p.Auth == nil:
 		p.fault(s.Place, "service %q: auth: sso: skep:ingress.auth does not say where sign-ins are checked", s.Name)
+	case s.Users != "" && (tcp || udp || !http):
+		p.fault(s.Place, "service %q: users: basic auth works for HTTP routers, and it has others or none", s.Name)
 	case s.Auth == "sso" && (tcp || udp || !http):
 		p.fault(s.Place, "service %q: auth: sso works for HTTP routers, and it has others or none", s.Name)
 	}

@@ -82,6 +82,9 @@ func (p *planner) chain(s *source, e entry, asked []string) []string {
 	if s.Auth == "sso" {
 		add(&first, SSO)
 	}
+	if s.Users != "" {
+		add(&first, p.users(s))
+	}
 	var chain []string
 	for _, name := range slices.Concat(first, asked, last) {
 		if !slices.Contains(chain, name) {

@@ -42,6 +42,10 @@ const (
 	rateBurst   = 2000
 )
 
+// largestAnswer bounds what an identity provider may answer with, in bytes: a
+// page at most.
+const largestAnswer = 1 << 20
+
 // spoofable are request headers that services take at their word, and that
 // nobody in front of Traefik is trusted to send. X-Forwarded-* and X-Real-IP are
 // Traefik's own to judge.
@@ -73,7 +77,8 @@ func (p *planner) ownConfiguration() dynamic.Configuration {
 	}
 	if p.Auth != nil {
 		c.HTTP.Middlewares[SSO] = &dynamic.Middleware{ForwardAuth: &dynamic.ForwardAuth{
-			Address: p.Auth.Address, AuthResponseHeaders: p.Auth.ResponseHeaders, TrustForwardHeader: new(p.Auth.TrustForwardHeader)}}
+			Address: p.Auth.Address, AuthResponseHeaders: p.Auth.ResponseHeaders, TrustForwardHeader: new(p.Auth.TrustForwardHeader),
+			MaxResponseBodySize: new(int64(largestAnswer))}}
 	}
 	return c
 }

@@ -122,6 +122,8 @@ func (p *planner) finish() {
 		slices.Sort(names)
 		p.plan.Sticky[stack] = slices.Compact(names)
 	}
+	slices.SortFunc(p.plan.Users, func(a, b Users) int { return cmp.Compare(a.Middleware, b.Middleware) })
+	p.plan.Users = slices.Compact(p.plan.Users)
 	slices.SortFunc(p.plan.Notes, comparePlaces)
 	p.plan.Notes = slices.Compact(p.plan.Notes)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"text/template"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/traefik/paerser/file"
 
 	"skep/internal/golden"
@@ -69,6 +70,7 @@ var rendered = map[string][]Service{
 	"basic":  {plain("logs", "logs.example.org", "traefik.http.routers.web.middlewares=users\ntraefik.http.middlewares.users.basicauth.usersfile=/run/secrets/logs-users")},
 	"mesh":   {with(plain("admin", "admin.example.org", ""), func(s *Service) { s.Access = "mesh" }), plain("peek", "peek.example.org", "traefik.http.routers.web.entrypoints=internal")},
 	"sso":    {with(plain("notes", "notes.example.org", "traefik.http.routers.web.middlewares=squeeze\ntraefik.http.middlewares.squeeze.compress=true"), func(s *Service) { s.Auth = "sso" })},
+	"users":  {with(plain("stats", "stats.example.org", ""), func(s *Service) { s.Users = "people" })},
 	"bare":   {with(plain("raw", "raw.example.org", ""), func(s *Service) { s.Bare = true })},
 	"switch": {plain("resting", "resting.example.org", "")},
 }
@@ -118,6 +120,28 @@ func reads(t *testing.T, plan *Plan) {
 		var conf dynamic.Configuration
 		if err := file.DecodeContent(filled.String(), ".yaml", &conf); err != nil {
 			t.Errorf("Traefik would refuse %s: %v\n%s", name, err, filled.String())
+		}
+	}
+}
+
+func TestUsersFile(t *testing.T) {
+	plan, err := New(rendered["users"], usual())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Users{{"stats", "people", "skep-users-stats.people"}}, plan.Users); diff != "" {
+		t.Fatalf("users differ (-want +got):\n%s", diff)
+	}
+	const hash = "$2a$10$WvvTPHKwdBJ3uk0Z37EMR.hLA2W6N9AEBhEgrAOljy2Ae5MtaSIUi"
+	text, err := UsersFile(map[string]string{"skep-users-stats.people": "ann:" + hash + "\n# gone: bob\n\ncid:" + hash + "\n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, "testdata/usersfile.yaml", text)
+	reads(t, &Plan{Files: map[string]string{"users.yaml": text}})
+	for name, value := range map[string]string{"empty": "\n", "no hash": "ann", "a password": "ann:hunter22", "no name": ":" + hash} {
+		if _, err := UsersFile(map[string]string{"m": value}); err == nil || strings.Contains(err.Error(), "hunter") {
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }

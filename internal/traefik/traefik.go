@@ -46,6 +46,9 @@ type Service struct {
 	Global bool
 	// Auth is "sso" for a service that only who is signed in reaches.
 	Auth string
+	// Users is the secret of the stack with the names and hashes of who may come
+	// in by basic auth; empty for no basic auth.
+	Users string
 	// Access is "mesh" for a service that only the cluster's hosts and roaming
 	// peers reach.
 	Access string
@@ -106,6 +109,9 @@ type Plan struct {
 	// with sticky sessions, health checks of Traefik's own, or a strategy that
 	// tells tasks apart.
 	Sticky map[string][]string
+	// Users are the secrets that routes need for basic auth, sorted; UsersFile
+	// makes a file of their values.
+	Users []Users
 	// Notes are what an operator should know and need not change, each with its
 	// place first.
 	Notes []string
