@@ -2,8 +2,8 @@ package traefik
 
 import (
 	"net/netip"
+	"net/textproto"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/traefik/paerser/types"
@@ -48,13 +48,35 @@ const largestAnswer = 1 << 20
 
 // spoofable are request headers that services take at their word, and that
 // nobody in front of Traefik is trusted to send. X-Forwarded-* and X-Real-IP are
-// Traefik's own to judge.
+// Traefik's own to judge, as long as no proxy is in front.
 var spoofable = []string{
-	"CF-Connecting-IP", "CF-Connecting-IPv6", "CF-Pseudo-IPv4", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP",
-	"Fastly-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "Forwarded", "X-Original-Forwarded-For",
-	"X-Original-URL", "X-Rewrite-URL", "Proxy",
+	"True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "Fastly-Client-IP", "X-Originating-IP", "X-Remote-IP",
+	"X-Remote-Addr", "Forwarded", "X-Original-Forwarded-For", "X-Original-URL", "X-Rewrite-URL", "Proxy",
 	"Remote-User", "Remote-Groups", "Remote-Email", "Remote-Name", "X-Forwarded-User", "X-Forwarded-Email",
 	"X-Forwarded-Groups", "X-Remote-User", "X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Groups",
+}
+
+// proxied are those that only the proxies in front may send: they set them anew,
+// and are the only ones to know the client's address for sure.
+var proxied = []string{"CF-Connecting-IP", "CF-Connecting-IPv6", "CF-Pseudo-IPv4"}
+
+// passed are those that Traefik believes proxies in front, and that these pass on
+// from clients as they are. X-Forwarded-For and X-Forwarded-Proto they do see to.
+var passed = []string{
+	"X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded-Uri",
+	"X-Forwarded-Method", "X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info",
+}
+
+// unbelievable are the headers that are taken from requests.
+func (p *planner) unbelievable() []string {
+	headers := slices.Concat(spoofable, proxied)
+	if len(p.Trusted) > 0 {
+		headers = slices.Concat(spoofable, passed)
+	}
+	if p.Auth != nil {
+		headers = append(headers, p.Auth.ResponseHeaders...)
+	}
+	return headers
 }
 
 // ownConfiguration is what Skep defines itself.
@@ -87,15 +109,8 @@ func (p *planner) ownConfiguration() dynamic.Configuration {
 // needs more than that says so at its own service (bare, and headers of its own).
 func (p *planner) headers() *dynamic.Headers {
 	remove := map[string]string{}
-	for _, header := range spoofable {
-		remove[header] = ""
-	}
-	if p.Auth != nil {
-		for _, header := range p.Auth.ResponseHeaders {
-			if !slices.ContainsFunc(spoofable, func(s string) bool { return strings.EqualFold(s, header) }) {
-				remove[header] = ""
-			}
-		}
+	for _, header := range p.unbelievable() {
+		remove[textproto.CanonicalMIMEHeaderKey(header)] = ""
 	}
 	h := &dynamic.Headers{
 		CustomRequestHeaders:    remove,

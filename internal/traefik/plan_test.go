@@ -91,14 +91,16 @@ func TestFilesAreGolden(t *testing.T) {
 }
 
 func TestOwnMiddlewaresAreGolden(t *testing.T) {
-	o := usual()
-	o.Trusted = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
-	plan, err := New(nil, o)
-	if err != nil {
-		t.Fatal(err)
+	for name, proxies := range map[string][]netip.Prefix{"middlewares": nil, "middlewares-proxied": {netip.MustParsePrefix("192.0.2.0/24")}} {
+		o := usual()
+		o.Trusted = proxies
+		plan, err := New(nil, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Compare(t, "testdata/"+name+".yaml", plan.Files[middlewaresFile])
+		reads(t, plan)
 	}
-	golden.Compare(t, "testdata/middlewares.yaml", plan.Files[middlewaresFile])
-	reads(t, plan)
 }
 
 // reads lets Traefik's own reader of files have the plan's, as Traefik does:
