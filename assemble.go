@@ -78,7 +78,7 @@ func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud, visit
 			return nil, err
 		}
 		args := &host.Args{
-			Name: h.Name, Mesh: at, Manager: h.Manager(), Ingress: *h.Ingress, Labels: h.Labels, Epoch: h.Epoch,
+			Name: h.Name, Mesh: at, Manager: h.Manager(), Ingress: *h.Ingress, Labels: h.Labels, Availability: h.Availability, Epoch: h.Epoch,
 			PrivateKey: a.privateKey, Toolbox: toolbox(h.Manager()), Docker: c.Networks.Docker, MTU: c.Mesh.MTU,
 			EngineVersion: c.Engine.Version, Admins: c.Admins,
 			Upgrades: host.Upgrades{At: slots[h.Name], Reboot: c.Upgrades.Reboot},

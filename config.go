@@ -24,6 +24,7 @@ type Config struct {
 	Hosts        []HostConfig
 	Networks     NetworksConfig
 	Mesh         MeshConfig
+	Swarm        SwarmConfig
 	DigitalOcean DigitalOceanConfig
 	Admins       []netip.Prefix
 	Engine       EngineConfig
@@ -53,6 +54,8 @@ type HostConfig struct {
 	Ingress *bool             `json:"ingress"`
 	Labels  map[string]string `json:"labels"`
 	Epoch   int               `json:"epoch"`
+	// Availability is what the swarm may do with it: active, pause or drain.
+	Availability string `json:"availability"`
 	// Of machines that exist already.
 	Address netip.Addr `json:"address"`
 	User    string     `json:"user"`
@@ -186,8 +189,9 @@ func defaults() *Config {
 // keys are the config keys that hold more than text, and where each goes.
 func (c *Config) keys() map[string]any {
 	return map[string]any{
-		"hosts": &c.Hosts, "networks": &c.Networks, "mesh": &c.Mesh, "digitalocean": &c.DigitalOcean,
-		"admins": &c.Admins, "engine": &c.Engine, "upgrades": &c.Upgrades, "dns": &c.DNS, "ingress": &c.Ingress, "stacks": &c.Stacks, "images": &c.Images,
+		"hosts": &c.Hosts, "networks": &c.Networks, "mesh": &c.Mesh, "swarm": &c.Swarm, "digitalocean": &c.DigitalOcean,
+		"admins": &c.Admins, "engine": &c.Engine, "upgrades": &c.Upgrades, "dns": &c.DNS, "ingress": &c.Ingress, "stacks": &c.Stacks,
+		"images": &c.Images,
 		"variables": &c.Variables,
 	}
 }
@@ -253,6 +257,7 @@ func (c *Config) complete() {
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
 		h.Role = orDefault(h.Role, "worker")
+		h.Availability = orDefault(h.Availability, "active")
 		if h.Ingress == nil {
 			ingress := h.Manager()
 			h.Ingress = &ingress

@@ -51,7 +51,7 @@ func deploy(ctx *pulumi.Context) error {
 	}
 	nodes, err := swarm.New(ctx, "swarm", &swarm.Args{
 		Hosts: hosts, Mesh: network, Pool: config.Networks.Swarm, MTU: config.Mesh.MTU, Encrypted: config.meshless(),
-		Ask: ask,
+		Ask: ask, Epoch: config.Swarm.Epoch, Autolock: config.Swarm.Autolock, Leave: config.Swarm.leaving(),
 	})
 	if err != nil {
 		return err

@@ -25,6 +25,9 @@ func export(ctx *pulumi.Context, c *Config, a access, hosts []*host.Host, networ
 	if e.ca != (pulumi.StringOutput{}) {
 		ctx.Export("ca", e.ca)
 	}
+	if c.Swarm.Autolock {
+		ctx.Export("unlockKey", pulumi.ToSecret(nodes.UnlockKey))
+	}
 	if !c.HasSSHKey {
 		ctx.Export("sshPrivateKey", pulumi.ToSecret(a.privateKey))
 	}
@@ -40,6 +43,7 @@ func hostsOutput(hosts []*host.Host, network *mesh.Mesh) pulumi.Map {
 			"port":          pulumi.Int(h.Port),
 			"hostKey":       h.HostKey,
 			"role":          pulumi.String(h.Role()),
+			"availability":  pulumi.String(h.Availability),
 			"ingress":       pulumi.Bool(h.Ingress),
 			"labels":        pulumi.ToStringMap(h.Labels),
 			"wireguard":     network.Backend(h),

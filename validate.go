@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -31,7 +32,7 @@ const leastMTU = 1280
 
 // validate reports every fault of the completed config, each with its key and value.
 func (c *Config) validate() error {
-	return errors.Join(c.validateDomain(), c.validateHosts(), c.validateManagers(), c.validateNodes(),
+	return errors.Join(c.validateDomain(), c.validateHosts(), c.validateManagers(), c.validateSwarm(), c.validateNodes(),
 		c.validateNetworks(), c.validateMesh(), c.validateMode(), c.validateReach(), c.validatePeers(), c.validateAdmins(), c.validatePorts(),
 		c.validateUpkeep(), c.validateStacks(), c.validateIngress())
 }
@@ -138,20 +139,15 @@ func (c *Config) validateDroplet(at string, h HostConfig) error {
 // validateManagers keeps a majority possible: an even number of managers can
 // lose no more of them than one manager fewer, and has one more to lose.
 func (c *Config) validateManagers() error {
-	managers := 0
-	for _, h := range c.Hosts {
-		if h.Manager() {
-			managers++
-		}
-	}
+	managers := c.managers()
 	switch {
 	case len(c.Hosts) == 0:
 		return nil // said already
 	case managers == 0:
 		return errors.New("skep:hosts: no host has role manager: need 1, 3 or 5")
-	case managers%2 == 0:
-		return fmt.Errorf("skep:hosts: %d managers: an even number survives the loss of only %d, like %d would: need an odd number",
-			managers, (managers-1)/2, managers-1)
+	case managers%2 == 0 && !slices.Contains(c.Swarm.Force, forceEven):
+		return fmt.Errorf("skep:hosts: %d managers: an even number survives the loss of only %d, like %d would: need an odd number, or %s under skep:swarm.force",
+			managers, (managers-1)/2, managers-1, forceEven)
 	case managers > 7:
 		return fmt.Errorf("skep:hosts: %d managers: more than 7 make every change slower and add no safety", managers)
 	}

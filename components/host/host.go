@@ -45,6 +45,8 @@ type Host struct {
 	Manager bool
 	Ingress bool
 	Labels  map[string]string
+	// Availability is what the swarm may do with it: active, pause or drain.
+	Availability string
 	// Epoch counts the host's WireGuard keys.
 	Epoch int
 	// User and Port are how to log in.
@@ -76,6 +78,8 @@ type Args struct {
 	// Manager and Ingress are the host's roles, Labels its node labels.
 	Manager, Ingress bool
 	Labels           map[string]string
+	// Availability is what the swarm may do with it: active, pause or drain.
+	Availability string
 	// Epoch counts the host's WireGuard keys.
 	Epoch int
 
@@ -140,7 +144,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	h := &Host{
 		Name: args.Name, Mesh: args.Mesh, Manager: args.Manager, Ingress: args.Ingress,
-		Labels: args.Labels, Epoch: args.Epoch, privateKey: args.PrivateKey,
+		Labels: args.Labels, Availability: args.Availability, Epoch: args.Epoch, privateKey: args.PrivateKey,
 	}
 	inputs := pulumi.Map{"mesh": pulumi.String(args.Mesh.String()), "manager": pulumi.Bool(args.Manager)}
 	if err := ctx.RegisterComponentResourceV2(hostToken, name, inputs, h, opts...); err != nil {

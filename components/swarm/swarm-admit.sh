@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Prints the join tokens for the machines on stdin, a line each: manager TOKEN,
-# worker TOKEN. They are good until swarm-settle.sh makes new ones, which is
+# worker TOKEN; and lost NODE-ID for each node that was taken out while it was
+# dead, and that may not know. The tokens are good until swarm-settle.sh makes new ones, which is
 # after everyone joined. For the same machines, all of them in, the answer is the
 # same as before, whichever manager is asked: the swarm keeps it, void as it is by
 # then, so that machines do not join again, of which one may be dead.
@@ -31,6 +32,7 @@ tokens() {
 		token=$(docker swarm join-token -q "$role") || die "the manager gives no token for a $role"
 		printf '%s %s\n' "$role" "$token"
 	done
+	docker config ls --filter label=skep.lost --format 'lost {{.Label "skep.lost"}}' | sort
 }
 
 do_check() { docker node ls >/dev/null || die "this machine manages no swarm"; }

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Joins this machine to the swarm over its mesh address and prints its node id.
-# The join token comes on stdin. A machine that is in already only answers.
+# The join token comes on stdin, and below it lost NODE-ID for each node that the
+# swarm has let go: a machine that still thinks that it is one of those leaves
+# first. A machine that is in already only answers.
 # Options: --address MESH-ADDRESS, --managers ADDRESS,..., --role manager|worker.
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
 . "${0%/*}/prelude.sh"
@@ -13,6 +15,7 @@ do_apply() {
 	role=$(option role "$@")
 	local token tries=0
 	IFS= read -r token || true
+	leave_if_lost
 	while [ "$(state)" != active ]; do
 		tries=$((tries + 1))
 		[ "$tries" -le 5 ] || die "could not join the swarm as $role in 5 tries"
@@ -22,6 +25,21 @@ do_apply() {
 		settle_state
 	done
 	docker info --format '{{.Swarm.NodeID}}'
+}
+
+# leave_if_lost: after a swarm was rebuilt without this machine, or had taken it
+# for dead, its engine may still be in the old one.
+leave_if_lost() {
+	local word id mine
+	[ "$(state)" != locked ] ||
+		die "the engine waits for the key of the swarm's lock, as it does after a start: run scripts/unlock, then pulumi up"
+	mine=$(docker info --format '{{.Swarm.NodeID}}')
+	while read -r word id; do
+		if [ "$word" = lost ] && [ -n "$id" ] && [ "$id" = "$mine" ]; then
+			log "the swarm has let this machine go as $id: joining it anew"
+			docker swarm leave --force >/dev/null
+		fi
+	done
 }
 
 manager_answers() {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -29,14 +30,26 @@ var (
 	joinText string
 	//go:embed swarm-settle.sh
 	settleText string
+	//go:embed swarm-settle-nodes.sh
+	nodesText string
+	//go:embed swarm-settle-tasks.sh
+	tasksText string
+	//go:embed swarm-settle-keys.sh
+	keysText string
 )
 
 var (
 	found  = host.Script{Name: "swarm-found", Text: foundText}
 	admit  = host.Script{Name: "swarm-admit", Text: admitText}
 	join   = host.Script{Name: "swarm-join", Text: joinText}
-	settle = host.Script{Name: "swarm-settle", Text: settleText}
+	settle = host.Script{Name: "swarm-settle", Text: settleText, Parts: []host.Script{
+		{Name: "nodes", Text: nodesText}, {Name: "tasks", Text: tasksText}, {Name: "keys", Text: keysText},
+	}}
 )
+
+// settleLimit bounds the settling: of each host that goes, tasks may take five
+// minutes to run elsewhere.
+const settleLimit = 20 * time.Minute
 
 // Scripts are the host scripts of this package: those of managers, or of workers.
 func Scripts(manager bool) []host.Script {
@@ -52,6 +65,9 @@ type Swarm struct {
 
 	// ID is the swarm's own, the same for its whole life.
 	ID pulumi.StringOutput `pulumi:"id"`
+
+	// UnlockKey unlocks managers that start anew, a secret; empty without a lock.
+	UnlockKey pulumi.StringOutput
 
 	// Manager is on which commands to the swarm run: a manager that answers.
 	Manager *host.Host
@@ -72,6 +88,12 @@ type Args struct {
 	Ask func(host.Login, string) error
 	// Encrypted lets Docker encrypt what Swarm's own overlay carries.
 	Encrypted bool
+	// Epoch counts the swarm's certificate authorities.
+	Epoch int
+	// Autolock lets managers that start anew wait for a key.
+	Autolock bool
+	// Leave names hosts that may go although tasks cannot go with them.
+	Leave []string
 }
 
 func (a *Args) managers() []*host.Host {
@@ -169,20 +191,56 @@ func (s *Swarm) joinAll(ctx *pulumi.Context, name string, args *Args, tokens pul
 		command, err := h.Run(ctx, name+"-"+h.Name, host.RunArgs{
 			Script: join,
 			Args:   []string{"--address", h.Mesh.String(), "--managers", strings.Join(addresses, ","), "--role", role},
-			Stdin:  pulumi.ToSecret(tokens.ApplyT(func(answer string) (string, error) { return tokenOf(answer, role) })).(pulumi.StringOutput),
+			Stdin:  pulumi.ToSecret(tokens.ApplyT(func(answer string) (string, error) { return ticket(answer, role) })).(pulumi.StringOutput),
 		}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{args.Mesh.Up(h)}))
 		if err != nil {
 			return err
 		}
 		node := pulumi.Unsecret(command.Stdout).(pulumi.StringOutput)
-		members = append(members, pulumi.Sprintf("%s %s %s %s\n", node, h.Name, role, strings.Join(labelsOf(h), " ")))
+		members = append(members, pulumi.Sprintf("%s %s %s %s %s\n", node, h.Name, role, h.Availability, strings.Join(labelsOf(h), " ")))
 	}
-	settled, err := s.Manager.Run(ctx, name+"-settle", host.RunArgs{Script: settle, Stdin: sortedLines(members)}, pulumi.Parent(s))
-	s.settled = settled
-	return err
+	settled, err := s.Manager.Run(ctx, name+"-settle", host.RunArgs{
+		Script: settle, Args: args.settling(), Stdin: sortedLines(members), Limit: settleLimit, Progress: true,
+	}, pulumi.Parent(s))
+	if err != nil {
+		return err
+	}
+	s.settled, s.UnlockKey = settled, settled.Stdout
+	return nil
 }
 
-// tokenOf picks a role's token from what admit answered.
+// settling are the options of the script that settles.
+func (a *Args) settling() []string {
+	var words []string
+	if a.Epoch > 0 {
+		words = append(words, "--epoch", strconv.Itoa(a.Epoch))
+	}
+	if a.Autolock {
+		words = append(words, "--autolock", "yes")
+	}
+	if len(a.Leave) > 0 {
+		words = append(words, "--force", strings.Join(slices.Sorted(slices.Values(a.Leave)), ","))
+	}
+	return words
+}
+
+// ticket is what one host gets of what admit answered: the token of its role,
+// and which nodes the swarm has let go.
+func ticket(answer, role string) (string, error) {
+	token, err := tokenOf(answer, role)
+	if err != nil {
+		return "", err
+	}
+	lines := []string{token}
+	for line := range strings.Lines(answer) {
+		if strings.HasPrefix(line, "lost ") {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+// tokenOf picks a role's token.
 func tokenOf(answer, role string) (string, error) {
 	for line := range strings.Lines(answer) {
 		if token, ok := strings.CutPrefix(strings.TrimSpace(line), role+" "); ok {

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"skep/internal/pulumitest"
+)
+
+func TestSwarmIsToldWhatHostsMayDo(t *testing.T) {
+	config := shipped(t, "lab")
+	config["skep:hosts"] = `[{"name":"node-1","id":1,"role":"manager"},{"name":"node-2","id":2,"role":"manager","availability":"drain"}]`
+	config["skep:swarm"] = `{"epoch":2,"autolock":true,"force":["even-managers","remove:node-4","remove:node-3"]}`
+	g := pulumitest.Run(t, world(config))
+	settle := g.Named(t, commandToken, "swarm-settle")
+	want := "swarm-node-1-node-id node-1 manager active host=node-1 ingress=true\nswarm-node-2-node-id node-2 manager drain host=node-2 ingress=true\n"
+	if got := pulumitest.Text(settle, "stdin"); got != want {
+		t.Errorf("the members are\n%swant\n%s", got, want)
+	}
+	if line := pulumitest.Text(settle, "create"); !strings.HasSuffix(line, "apply --epoch 2 --autolock yes --force node-3,node-4") {
+		t.Errorf("the swarm is settled by %s", line)
+	}
+}
+
+// Who is in the swarm is told to each host with its token, and to nobody else.
+func TestHostsLearnWhichNodesAreLost(t *testing.T) {
+	w := world(shipped(t, "lab"))
+	w.Answers[commandToken] = func(name string, inputs resource.PropertyMap) resource.PropertyMap {
+		if name == "swarm-admit" {
+			return resource.PropertyMap{"stdout": resource.NewStringProperty("manager " + token + "-manager\nworker x\nlost id-9\n")}
+		}
+		return answerCommand(name, inputs)
+	}
+	g := pulumitest.Run(t, w)
+	join := g.Named(t, commandToken, "swarm-node-2")
+	if got, want := pulumitest.Text(join, "stdin"), token+"-manager\nlost id-9"; got != want {
+		t.Errorf("stdin of the join = %q, want %q", got, want)
+	}
+}
