@@ -4,12 +4,13 @@
 # The program promises these outputs:
 #   domain         "example.com"
 #   hosts          name → publicAddress, meshAddress, user, port, hostKey,
-#                  role (manager or worker), ingress, labels
+#                  role (manager or worker), availability, ingress, labels
 #   ca             (may be absent) the certificate of the cluster's authority, PEM
 #   swarm          id, managers, workers
 #   stacks         name → urls, services
 #   peers          (secret) name → WireGuard config
 #   sshPrivateKey  (secret, may be absent)
+#   unlockKey      (secret, may be absent) what managers that start anew wait for
 
 : "${root:?}" "${work:?}"
 
