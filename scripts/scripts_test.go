@@ -17,6 +17,7 @@ import (
 var copied = []string{
 	"scripts",
 	"tools/pulumi", "tools/pulumi-language-go", "tools/lint", ".ci",
+	"components/host", "components/swarm",
 }
 
 func TestMain(m *testing.M) {
