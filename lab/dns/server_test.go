@@ -86,7 +86,9 @@ func TestAnswer(t *testing.T) {
 		{"none.skep.test", dns.TypeA, "NXDOMAIN\n" + soa},
 		{"registry.skep.internal", dns.TypeA, "NOERROR\nregistry.skep.internal. A 10.77.0.2"},
 		{"www.cloudflare.com", dns.TypeA, "NOERROR\nwww.cloudflare.com. A 10.77.0.2"},
-		{"api.cloudflare.com", dns.TypeA, "SERVFAIL"},
+		{"api.cloudflare.com", dns.TypeA, "NOERROR\napi.cloudflare.com. A 10.77.0.2"},
+		{"acme.skep.internal", dns.TypeA, "NOERROR\nacme.skep.internal. A 10.77.0.2"},
+		{"dash.cloudflare.com", dns.TypeA, "SERVFAIL"},
 		{"example.org", dns.TypeA, "SERVFAIL"},
 		{"out.skep.test", dns.TypeA, "SERVFAIL\nout.skep.test. CNAME example.org."},
 	} {

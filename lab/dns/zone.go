@@ -22,6 +22,9 @@ import (
 // account holds.
 const Registry = "registry.skep.internal"
 
+// ACME is the name of the lab's ACME authority, in that zone.
+const ACME = "acme.skep.internal"
+
 const (
 	// autoTTL is what Cloudflare's ttl 1 ("automatic") stands for.
 	autoTTL = 300
@@ -51,8 +54,11 @@ func readZones(dir string, services netip.Addr) (zones, error) {
 	z := zones{records: map[string][]dns.RR{}}
 	z.addOrigin("skep.internal", services)
 	z.add(&dns.A{Hdr: header(dns.Fqdn(Registry), dns.TypeA, autoTTL), A: services.AsSlice()})
-	z.addOrigin(cloud.RangesHost, services)
-	z.add(&dns.A{Hdr: header(dns.Fqdn(cloud.RangesHost), dns.TypeA, autoTTL), A: services.AsSlice()})
+	z.add(&dns.A{Hdr: header(dns.Fqdn(ACME), dns.TypeA, autoTTL), A: services.AsSlice()})
+	for _, played := range []string{cloud.RangesHost, cloud.APIHost} {
+		z.addOrigin(played, services)
+		z.add(&dns.A{Hdr: header(dns.Fqdn(played), dns.TypeA, autoTTL), A: services.AsSlice()})
+	}
 	err := eachFile(filepath.Join(dir, "zone"), func(text []byte) error {
 		var zone struct{ Name string }
 		if err := json.Unmarshal(text, &zone); err != nil {

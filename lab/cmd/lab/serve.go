@@ -9,10 +9,12 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	mdns "github.com/miekg/dns"
 
+	"skep/lab/acme"
 	"skep/lab/cloud"
 	"skep/lab/dns"
 	"skep/lab/registry"
@@ -54,12 +56,19 @@ func runServe(ctx context.Context, s *session, args []string) error {
 	return err
 }
 
-// byHost sends requests to Cloudflare's name to the played one, and all others
-// to the registry.
+// byHost sends requests to Cloudflare's names to the played one, those to the
+// ACME authority there, and all others to the registry. What the former two are
+// told to do stands in the container's log.
 func byHost(images http.Handler, played *cloud.Store) http.Handler {
+	handlers := map[string]http.Handler{
+		cloud.RangesHost: http.HandlerFunc(played.ServeRanges),
+		cloud.APIHost:    played.API(log.New(os.Stderr, "Cloudflare ", log.LstdFlags)),
+		// It validates by the lab's own names.
+		dns.ACME: acme.New("127.0.0.1:53", log.New(os.Stderr, "Pebble ", log.LstdFlags)),
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Host == cloud.RangesHost {
-			played.ServeRanges(w, r)
+		if handler, there := handlers[r.Host]; there {
+			handler.ServeHTTP(w, r)
 			return
 		}
 		images.ServeHTTP(w, r)

@@ -123,5 +123,5 @@ func certificate(dir string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	return authority.Issue(dns.Registry, cloud.RangesHost)
+	return authority.Issue(dns.Registry, dns.ACME, cloud.RangesHost, cloud.APIHost)
 }
