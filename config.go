@@ -40,6 +40,8 @@ type Config struct {
 	Secrets map[string]string
 	// Registries are those that need a login, or another way to be asked.
 	Registries map[string]RegistryConfig
+	// ACMEToken answers ACME challenges at Cloudflare.
+	ACMEToken string
 	// SSHPrivateKey is the operator's key, or an empty output where a derived
 	// one is used; HasSSHKey says which.
 	SSHPrivateKey pulumi.StringOutput
@@ -154,7 +156,7 @@ func loadConfig(ctx *pulumi.Context) (*Config, error) {
 		}
 	}
 	c.Domain = strings.ToLower(source.Get("domain"))
-	faults = append(faults, c.readSSHKey(ctx, source), c.readSecrets(ctx, source), c.readRegistries(ctx, source))
+	faults = append(faults, c.readSSHKey(ctx, source), c.readSecrets(ctx, source), c.readRegistries(ctx, source), c.readACMEToken(ctx, source))
 	if err := errors.Join(faults...); err != nil {
 		return nil, configFault(err)
 	}
@@ -204,7 +206,7 @@ func unknownKeys(source *config.Config) error {
 	if text := os.Getenv(pulumi.EnvConfig); text == "" || json.Unmarshal([]byte(text), &all) != nil {
 		return nil
 	}
-	known := []string{"domain", "registries", "secrets", "sshPrivateKey"}
+	known := []string{"acmeToken", "domain", "registries", "secrets", "sshPrivateKey"}
 	for key := range (&Config{}).keys() {
 		known = append(known, key)
 	}

@@ -64,12 +64,17 @@ func (s Seed) ecdsaP256(info string) (*ecdsa.PrivateKey, error) {
 // DeployKey derives the Ed25519 key with which the program logs in to hosts
 // for which config names no key of the operator's own.
 func (s Seed) DeployKey() (SSHKey, error) {
-	private := ed25519.NewKeyFromSeed(s.derive("deploy-key", ed25519.SeedSize))
+	return s.ed25519("deploy-key")
+}
+
+// ed25519 derives an Ed25519 key pair in the forms of OpenSSH.
+func (s Seed) ed25519(info string) (SSHKey, error) {
+	private := ed25519.NewKeyFromSeed(s.derive(info, ed25519.SeedSize))
 	public, err := ssh.NewPublicKey(private.Public())
 	if err != nil {
-		return SSHKey{}, fmt.Errorf("encode deploy key: %w", err)
+		return SSHKey{}, fmt.Errorf("encode %s: %w", info, err)
 	}
-	check := binary.BigEndian.Uint32(s.derive("deploy-key/check", 4))
+	check := binary.BigEndian.Uint32(s.derive(info+"/check", 4))
 	return SSHKey{Private: openSSHPrivateKey(private, public, check), Public: authorizedKey(public)}, nil
 }
 
