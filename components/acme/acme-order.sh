@@ -4,7 +4,7 @@
 # fails, for everybody but one. Their labels: skep.acme tells what one is (bundle,
 # order, failure, host), skep.acme.set for which names and authority.
 
-: "${work=}" "${dir=}" "${unsound=}" "${end=}"
+: "${work=}" "${dir=}" "${here=}" "${unsound=}" "${end=}"
 
 lock=skep-acme-order
 failure=skep-acme-failure
@@ -153,7 +153,7 @@ obtain() {
 			failed "the authority's certificate was refused: $unsound"
 		fi
 	else
-		failed "$(tail -n 5 <<<"$said" | tr -s '[:cntrl:]' ' ' | sed 's/ *$//' | cut -c1-400)"
+		failed "$(tail -n 8 <<<"$said" | tr -s '[:cntrl:]' ' ' | sed 's/ *$//' | cut -c1-600)"
 	fi
 	rm -rf "$work/lego" "$work/got" "$work"/new.*
 }
@@ -169,12 +169,12 @@ account() {
 	cp "$dir/account.key" "$work/lego/accounts/$host/$email/keys/$email.key"
 }
 
-# lego_run: the token by its file, since the environment can be read in /proc.
+# lego_run: answers need not wait for one another but where acme-dns.sh says so.
 lego_run() {
-	local variables=(PATH="$PATH" HOME="$work" CLOUDFLARE_DNS_API_TOKEN_FILE="$dir/token")
+	local variables=(PATH="$PATH" HOME="$work" EXEC_PATH="${here%.sh}-dns.sh" EXEC_SEQUENCE_INTERVAL=0 EXEC_PROPAGATION_TIMEOUT=180)
 	[ ! -s "$dir/ca.pem" ] || variables+=(LEGO_CA_CERTIFICATES="$dir/ca.pem")
 	env -i "${variables[@]}" timeout -k 10 "$order_limit" lego --path "$work/lego" --server "$(setting directory)" \
-		--email "$(setting email)" --accept-tos --key-type ec256 --dns cloudflare "$@" run </dev/null
+		--email "$(setting email)" --accept-tos --key-type ec256 --dns exec "$@" run </dev/null
 }
 
 # store gives the swarm what was got, encrypted: configs are not. It keeps the one

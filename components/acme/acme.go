@@ -22,11 +22,15 @@ var bundleText string
 //go:embed acme-order.sh
 var orderText string
 
+//go:embed acme-dns.sh
+var dnsText string
+
 // Script keeps the certificate on a host. It reads Given on stdin; nothing there
 // takes away what it made before.
 var Script = host.Script{Name: "acme", Text: scriptText, Parts: []host.Script{
 	{Name: "bundle", Text: bundleText},
 	{Name: "order", Text: orderText},
+	{Name: "dns", Text: dnsText},
 }}
 
 // Scripts are the host scripts of this package.

@@ -20,7 +20,7 @@ turn=$root/run/skep-acme.lock
 # A fixed name for the unit, so that a new version of this script changes none.
 self=$root/usr/local/lib/skep/acme
 # What apply may be given.
-files=(settings account.key bundle.key bundle.pub token ca.pem)
+files=(settings account.key bundle.key bundle.pub authorization ca.pem)
 
 service_text() {
 	cat <<-END
@@ -64,6 +64,7 @@ do_apply() {
 	enlist
 	mkdir -p "${self%/*}"
 	ln -sfn "$here" "$self"
+	chmod 700 "${here%.sh}-dns.sh" # lego runs it
 	changed=$(service_text | install_file 644 "$units/skep-acme.service")
 	changed+=$(timer_text | install_file 644 "$units/skep-acme.timer")
 	timer_on skep-acme.timer "$changed"

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,17 +23,19 @@ type Order struct {
 	CA string
 	// Names are those of the certificate, sorted.
 	Names []string
+	// Zone is Cloudflare's that holds them all.
+	Zone string
 }
 
 // mostNames is how many names Let's Encrypt puts into one certificate.
 const mostNames = 100
 
-// Names are those of one certificate for all hosts (names of routes): the domain
-// with a wildcard, so that a new route needs no new order, a wildcard for every
-// other parent within the zone, and what is left by its own name. Public logs of
-// certificates then do not list the services either.
+// Names are those of one certificate for all hosts (names of routes): a wildcard
+// for the domain, so that a new route needs no new order, and for every other
+// parent below it; what is left by its own name. Public logs of certificates then
+// do not list the services either.
 func Names(hosts []string, domain, zone string) ([]string, error) {
-	wanted := map[string]bool{domain: true, "*." + domain: true}
+	wanted := map[string]bool{"*." + domain: true}
 	for _, host := range hosts {
 		host = strings.ToLower(strings.TrimSuffix(host, "."))
 		_, parent, _ := strings.Cut(host, ".")
@@ -47,25 +50,11 @@ func Names(hosts []string, domain, zone string) ([]string, error) {
 			return nil, fmt.Errorf("route %q lies outside skep:dns.zone %q, in which the ACME challenge is answered: give it a name below that", host, zone)
 		}
 	}
-	names := make([]string, 0, len(wanted))
-	for name := range wanted {
-		names = append(names, name)
-	}
-	// The domain first, since it names the certificate.
-	slices.SortFunc(names, func(a, b string) int {
-		return strings.Compare(rank(a, domain)+a, rank(b, domain)+b)
-	})
+	names := slices.Sorted(maps.Keys(wanted))
 	if len(names) > mostNames {
 		return nil, fmt.Errorf("the routes need a certificate for %d names, and one holds %d: put more of them right below %s, which one wildcard covers", len(names), mostNames, domain)
 	}
 	return names, nil
-}
-
-func rank(name, domain string) string {
-	if name == domain {
-		return "0"
-	}
-	return "1"
 }
 
 func within(name, domain string) bool {
@@ -92,12 +81,12 @@ func (o Order) Archive(seed keys.Seed, token string) (string, error) {
 	rest := toolbox.File("account.key", account) +
 		toolbox.File("bundle.key", bundle.Private) +
 		toolbox.File("bundle.pub", bundle.Public+"\n") +
-		toolbox.File("token", token+"\n")
+		toolbox.File("authorization", "Authorization: Bearer "+token+"\n")
 	if o.CA != "" {
 		rest += toolbox.File("ca.pem", strings.TrimSpace(o.CA)+"\n")
 	}
 	// Keyed, since hosts label objects of the swarm with it and the token is in it.
-	settings := fmt.Sprintf("directory=%s\nemail=%s\nnames=%s\nset=%s\n", o.Directory, o.Email, strings.Join(o.Names, ","), o.Set())
+	settings := fmt.Sprintf("directory=%s\nemail=%s\nnames=%s\nset=%s\nzone=%s\n", o.Directory, o.Email, strings.Join(o.Names, ","), o.Set(), o.Zone)
 	settings += "revision=" + seed.ObjectTag("acme", settings+rest) + "\n"
 	return toolbox.File("settings", settings) + rest, nil
 }
