@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumix"
 
+	"skep/components/acme"
 	"skep/components/dns"
 	"skep/components/host"
 	"skep/components/ingress"
@@ -60,7 +61,7 @@ type accessComponent struct{ pulumi.ResourceState }
 func toolbox(manager bool) host.Toolbox {
 	scripts := slices.Concat(host.Scripts(), mesh.Scripts(), swarm.Scripts(manager), ingress.Scripts())
 	if manager {
-		scripts = append(scripts, stack.Scripts()...)
+		scripts = slices.Concat(scripts, stack.Scripts(), acme.Scripts())
 	}
 	return scripts
 }

@@ -24,6 +24,8 @@ type IngressConfig struct {
 	Epoch int `json:"epoch"`
 	// HSTS is for how many seconds browsers remember to use TLS.
 	HSTS *int `json:"hsts"`
+	// ACME is the authority where TLS is acme.
+	ACME ACMEConfig `json:"acme"`
 	// EntryPoints are ports beside 80 and 443, as PORT/tcp or PORT/udp, by name.
 	EntryPoints map[string]string `json:"entryPoints"`
 	// Maintenance are stacks whose visitors are asked to come back later.
@@ -49,6 +51,7 @@ func (c *Config) completeIngress(source *config.Config) {
 			c.Ingress.TLS = "cloudflare"
 		}
 	}
+	c.Ingress.ACME.Directory = orDefault(c.Ingress.ACME.Directory, letsEncrypt)
 	if c.Ingress.HSTS == nil {
 		c.Ingress.HSTS = new(yearOfSeconds)
 	}
@@ -69,6 +72,9 @@ func (c *Config) validateIngress() error {
 		if !slices.Contains(c.Stacks, name) {
 			faults = append(faults, fmt.Errorf("skep:ingress.maintenance[%d]: %q is none of skep:stacks", i, name))
 		}
+	}
+	if c.Ingress.TLS == "acme" {
+		faults = append(faults, c.validateACME(c.Ingress.ACME))
 	}
 	_, err := c.entryPoints()
 	return errors.Join(append(faults, err)...)

@@ -145,7 +145,7 @@ func TestEveryKeyIsDeclaredAndDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[string]bool{"domain": true, "sshPrivateKey": true, "secrets": true, "registries": true}
+	known := map[string]bool{"acmeToken": true, "domain": true, "sshPrivateKey": true, "secrets": true, "registries": true}
 	for key := range (&Config{}).keys() {
 		known[key] = true
 	}

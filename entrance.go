@@ -15,6 +15,7 @@ import (
 	"skep/components/ingress"
 	"skep/components/stack"
 	"skep/components/swarm"
+	"skep/internal/acme"
 	"skep/internal/authority"
 	"skep/internal/compose"
 	"skep/internal/keys"
@@ -27,6 +28,9 @@ type entrance struct {
 	// nobody is to come in.
 	plan    *traefik.Plan
 	traefik *compose.File
+
+	// order is the certificate to get where TLS is acme.
+	order acme.Order
 
 	running *ingress.Ingress
 	// ca is the certificate of the cluster's own authority, PEM, or nil.
@@ -54,7 +58,7 @@ func (c *Config) planEntrance(files []*compose.File, visitors []netip.Prefix) (*
 	points, _ := c.entryPoints() // its faults were told before
 	var wrong error
 	e.traefik, wrong = ingress.Traefik{Extra: points, TLS: c.tls(), Trusted: visitors}.File()
-	return e, errors.Join(err, wrong)
+	return e, errors.Join(err, wrong, e.planACME(c))
 }
 
 func (c *Config) tls() bool { return c.Ingress.TLS != "none" }
@@ -120,6 +124,8 @@ func (e *entrance) certificates(ctx *pulumi.Context, c *Config) ([]ingress.Certi
 	case "ca", "cloudflare":
 		certificate, err := e.certify(ctx, c)
 		return []ingress.Certificate{certificate}, nil, err
+	case "acme":
+		return nil, nil, e.issue(ctx, c)
 	default:
 		return nil, nil, nil
 	}

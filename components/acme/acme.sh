@@ -78,7 +78,7 @@ unpack() {
 	local name new
 	mkdir -p "$dir"
 	new=$(mktemp -d "$dir/new.XXXXXX")
-	awk -v dir="$new" '/^@@skep /{f = dir "/" $2; next} f {print >f}'
+	awk -v dir="$new/" '/^@@skep /{sub(/.*\//, "", $2); f = dir $2; next} f {print >f}'
 	for name in "${files[@]}"; do
 		if [ -s "$new/$name" ]; then
 			install_file 600 "$dir/$name" <"$new/$name" >/dev/null

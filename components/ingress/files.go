@@ -91,13 +91,13 @@ func document(value any) (string, error) {
 }
 
 // packed is the stdin of ingress.sh: an archive, made small, since the state holds
-// it twice for every host.
-func packed(dynamic map[string]string, pairs []pair, clientCA string) (string, error) {
+// it twice for every host. given are files for the issuer's script.
+func packed(dynamic map[string]string, pairs []pair, clientCA, given string) (string, error) {
 	text, err := archive(dynamic, pairs, clientCA)
 	if err != nil {
 		return "", err
 	}
-	return toolbox.Pack(text)
+	return toolbox.Pack(text + given)
 }
 
 // archive is all files of the watched folder, and certificates.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -35,6 +36,7 @@ type Ingress struct {
 
 	args    *Args
 	dynamic map[string]string
+	issuer  *issuer
 }
 
 // Certificate is one that Traefik shows to visitors.
@@ -108,16 +110,34 @@ func shown(files map[string]string) pulumi.StringMap {
 	return out
 }
 
+// issuer is a script that keeps certificates on hosts by itself.
+type issuer struct {
+	script host.Script
+	given  pulumi.StringInput
+}
+
+// issuerLimit is for an order, or for waiting until another host has it.
+const issuerLimit = 20 * time.Minute
+
+// Issue has Publish run a script on each host after it has written everything,
+// with what it is given, a secret, as files below acme/ on stdin.
+func (i *Ingress) Issue(script host.Script, given pulumi.StringInput) {
+	i.issuer = &issuer{script, given}
+}
+
 // Publish writes routes and certificates on every host that takes visitors, once
 // what they lead to runs. clientCA, PEM, is who signs those that may connect at
 // all; empty lets everybody.
 func (i *Ingress) Publish(ctx *pulumi.Context, name string, certificates []Certificate, clientCA pulumi.StringInput, after []pulumi.Resource) error {
-	stdin := i.stdin(certificates, clientCA)
+	run := host.RunArgs{Script: script, Stdin: i.stdin(certificates, clientCA), Undo: true}
+	if i.issuer != nil {
+		run.Args, run.Limit = []string{"--acme", i.issuer.script.Path()}, issuerLimit
+	}
 	for _, h := range i.args.Hosts {
 		if !h.Ingress {
 			continue
 		}
-		_, err := h.Run(ctx, fmt.Sprintf("%s-%s", name, h.Name), host.RunArgs{Script: script, Stdin: stdin, Undo: true},
+		_, err := h.Run(ctx, fmt.Sprintf("%s-%s", name, h.Name), run,
 			pulumi.Parent(i), pulumi.DependsOn(append([]pulumi.Resource{i.Stack.Deployed()}, after...)))
 		if err != nil {
 			return err
@@ -131,18 +151,22 @@ func (i *Ingress) stdin(certificates []Certificate, clientCA pulumi.StringInput)
 	if clientCA == nil {
 		clientCA = pulumi.String("")
 	}
-	values := []any{clientCA}
+	var given pulumi.StringInput = pulumi.String("")
+	if i.issuer != nil {
+		given = i.issuer.given
+	}
+	values := []any{clientCA, given}
 	for _, c := range certificates {
 		values = append(values, c.Chain, c.Key)
 	}
 	text := pulumi.All(values...).ApplyT(func(all []any) (string, error) {
 		var pairs []pair
 		for n, c := range certificates {
-			pairs = append(pairs, pair{c.Name, all[1+2*n].(string), all[2+2*n].(string)})
+			pairs = append(pairs, pair{c.Name, all[2+2*n].(string), all[3+2*n].(string)})
 		}
-		return packed(i.dynamic, pairs, all[0].(string))
+		return packed(i.dynamic, pairs, all[0].(string), all[1].(string))
 	}).(pulumi.StringOutput)
-	if len(certificates) == 0 {
+	if len(certificates) == 0 && i.issuer == nil {
 		return text
 	}
 	return pulumi.ToSecret(text).(pulumi.StringOutput)

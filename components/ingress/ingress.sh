@@ -2,12 +2,15 @@
 # Keeps what Traefik reads on this host: routes, certificates and their keys. Its
 # stdin, packed by gzip and base64, is files, each after a line `@@skep PATH`, where
 # PATH is dynamic/NAME.yaml or certs/NAME.crt or .key. What is there and not on
-# stdin goes, but for files named acme*, which others keep.
+# stdin goes, but for files named acme*, which others keep: the script of --acme,
+# which is applied in the end with what stands below acme/.
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
 . "${0%/*}/prelude.sh"
 
 dir=$root/var/lib/skep/ingress
 settings=$root/etc/skep/ingress
+# The script of --acme as it was applied last.
+issuer=$root/usr/local/lib/skep/acme
 # Who Traefik runs as: its keys are readable by this group, and by root.
 group=20080
 
@@ -19,11 +22,11 @@ unpack() {
 	mkdir -p "${settings%/*}"
 	work=$(mktemp -d "$dir/.new.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
-	mkdir "$work/dynamic" "$work/certs"
+	mkdir "$work/dynamic" "$work/certs" "$work/acme"
 	base64 -d 2>/dev/null | gzip -d 2>/dev/null | awk -v dir="$work" '
 		/^@@skep / {
 			if (file) close(file)
-			if ($2 !~ /^(dynamic\/[a-z0-9][a-z0-9._-]*\.yaml|certs\/[a-z0-9][a-z0-9._-]*\.(crt|key))$/) exit 1
+			if ($2 !~ /^(dynamic\/[a-z0-9][a-z0-9._-]*\.yaml|certs\/[a-z0-9][a-z0-9._-]*\.(crt|key)|acme\/[a-z.]+)$/) exit 1
 			file = dir "/" $2
 			printf "" >file
 			next
@@ -76,6 +79,21 @@ do_apply() {
 	sweep dynamic
 	sweep certs
 	install_file 600 "$settings" <"$work/sums" >/dev/null
+	issue "$(option acme "$@")"
+}
+
+# issue SCRIPT hands on what it is to have; without one, it takes away what the
+# one before made.
+issue() {
+	local file
+	if [ -z "$1" ]; then
+		[ ! -e "$issuer" ] || bash "$issuer" undo </dev/null
+		return
+	fi
+	for file in "$work"/acme/*; do
+		printf '@@skep acme/%s\n' "${file##*/}"
+		cat "$file"
+	done | bash "$1" apply
 }
 
 # names SUMS, listed NAME SUMS: of the files in a list of sums.
@@ -96,10 +114,12 @@ do_check() {
 		case ${path##*/} in acme* | '*') continue ;; esac
 		listed "${path#"$dir"/}" "$settings" || fault "$path is none of Skep's"
 	done
+	[ ! -e "$issuer" ] || bash "$issuer" check </dev/null || fault "the certificate by ACME is not as it should be"
 }
 
 # do_undo takes the routes first: Traefik, where it still runs, then answers none.
 do_undo() {
+	[ ! -e "$issuer" ] || bash "$issuer" undo </dev/null || fault "the issuer of certificates could not be undone; going on"
 	# Not the folders: a container may have them mounted still.
 	rm -f "$dir"/dynamic/*.yaml "$dir"/certs/* "$settings"
 	rm -rf "$dir"/.new.*

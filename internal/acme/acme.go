@@ -27,6 +27,9 @@ type Order struct {
 	Zone string
 }
 
+// folder is where files of the archive are, among those of the ingress.
+const folder = "acme/"
+
 // mostNames is how many names Let's Encrypt puts into one certificate.
 const mostNames = 100
 
@@ -78,15 +81,15 @@ func (o Order) Archive(seed keys.Seed, token string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	rest := toolbox.File("account.key", account) +
-		toolbox.File("bundle.key", bundle.Private) +
-		toolbox.File("bundle.pub", bundle.Public+"\n") +
-		toolbox.File("authorization", "Authorization: Bearer "+token+"\n")
+	rest := toolbox.File(folder+"account.key", account) +
+		toolbox.File(folder+"bundle.key", bundle.Private) +
+		toolbox.File(folder+"bundle.pub", bundle.Public+"\n") +
+		toolbox.File(folder+"authorization", "Authorization: Bearer "+token+"\n")
 	if o.CA != "" {
-		rest += toolbox.File("ca.pem", strings.TrimSpace(o.CA)+"\n")
+		rest += toolbox.File(folder+"ca.pem", strings.TrimSpace(o.CA)+"\n")
 	}
 	// Keyed, since hosts label objects of the swarm with it and the token is in it.
 	settings := fmt.Sprintf("directory=%s\nemail=%s\nnames=%s\nset=%s\nzone=%s\n", o.Directory, o.Email, strings.Join(o.Names, ","), o.Set(), o.Zone)
 	settings += "revision=" + seed.ObjectTag("acme", settings+rest) + "\n"
-	return toolbox.File("settings", settings) + rest, nil
+	return toolbox.File(folder+"settings", settings) + rest, nil
 }
