@@ -35,6 +35,13 @@ const (
 	Projects    Kind = "project"
 	Records     Kind = "record"
 	Zones       Kind = "zone"
+	// What zones and accounts have beside records.
+	OriginCertificates Kind = "origin-certificate"
+	PullCertificates   Kind = "origin-pull-certificate"
+	Pulls              Kind = "origin-pull"
+	DNSSEC             Kind = "dnssec"
+	ZoneSettings       Kind = "zone-settings"
+	Tunnels            Kind = "tunnel"
 )
 
 const extension = ".json"

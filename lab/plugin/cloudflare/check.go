@@ -83,6 +83,8 @@ func apiProblem(r cloud.Record, in bridge.Values) error {
 		return errors.New("Content for A record must be a valid IPv4 address. (9005)")
 	case r.Type == "AAAA" && (ip == nil || ip.To4() != nil):
 		return errors.New("Content for AAAA record must be a valid IPv6 address. (9006)")
+	case r.Type == "MX" && r.Content == "." && in.Has("priority") && r.Priority == 0:
+		return nil // RFC 7505: no mail
 	case slices.Contains([]string{"CNAME", "MX", "NS", "PTR"}, r.Type) && !domain(r.Content):
 		return fmt.Errorf("Content for %s record is invalid. (9007)", r.Type)
 	case r.Type == "CNAME" && strings.EqualFold(strings.TrimSuffix(r.Content, "."), r.Name):

@@ -90,8 +90,10 @@ func provider(a *account) bridge.Provider {
 			"apiUserServiceKey": {"CLOUDFLARE_API_USER_SERVICE_KEY"}, "email": {"CLOUDFLARE_EMAIL"},
 		},
 		Configure: a.configure,
-		Resources: []*bridge.Resource{record(a)},
-		Functions: []*bridge.Function{getZone(a), getZones(a), getIPRanges(a)},
+		Resources: []*bridge.Resource{
+			record(a), originCertificate(a), pullsCertificate(a), pulls(a), dnssec(a), zoneSettings(a), tunnel(a), tunnelConfig(a),
+		},
+		Functions: []*bridge.Function{getRecord(a), getZone(a), getZones(a), getIPRanges(a)},
 	}
 }
 
