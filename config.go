@@ -142,6 +142,13 @@ type DNSConfig struct {
 	Proxied bool `json:"proxied"`
 	// RangesURL is where hosts fetch the ranges of Cloudflare's proxies.
 	RangesURL string `json:"rangesURL"`
+	// The rest is in config_dns.go.
+	CAA         []string `json:"caa"`
+	Mail        string   `json:"mail"`
+	DNSSEC      bool     `json:"dnssec"`
+	Settings    string   `json:"settings"`
+	OriginPulls *bool    `json:"originPulls"`
+	Epoch       int      `json:"epoch"`
 }
 
 // loadConfig reads, completes and checks the stack's config, and reports every

@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"skep/components/dns"
 	"skep/components/mesh"
 	"skep/components/stack"
 	"skep/components/swarm"
@@ -25,6 +24,13 @@ func deploy(ctx *pulumi.Context) error {
 		return err
 	}
 	if err := preflight(ctx, config); err != nil {
+		return err
+	}
+	zone, err := findZone(ctx, config)
+	if err != nil {
+		return err
+	}
+	if _, err := newOrigin(ctx, config, zone, files); err != nil {
 		return err
 	}
 	access, err := newAccess(ctx, config)
@@ -74,14 +80,11 @@ func deploy(ctx *pulumi.Context) error {
 	if err := entrance.publish(ctx, config, stacks); err != nil {
 		return err
 	}
-	if config.DNS.Provider == "cloudflare" {
-		_, err = dns.New(ctx, "dns", &dns.Args{
-			Zone: config.DNS.Zone, Domain: config.Domain, TTL: config.DNS.TTL, Proxied: config.DNS.Proxied, Hosts: hosts, Routes: routes,
-		})
-		if err != nil {
-			return err
-		}
+	names, err := newNames(ctx, config, zone, hosts, routes)
+	if err != nil {
+		return err
 	}
 	export(ctx, config, access, hosts, network, nodes, stacks, entrance)
+	exportNames(ctx, names)
 	return nil
 }

@@ -41,11 +41,15 @@ func world(config map[string]string) pulumitest.Program {
 			"digitalocean:index/sshKey:SshKey": func(string, resource.PropertyMap) resource.PropertyMap {
 				return object(map[string]any{"fingerprint": "aa:bb"})
 			},
-			commandToken: answerCommand,
+			commandToken:     answerCommand,
+			certificateToken: answerCertificate,
+			zoneDNSSECToken: func(string, resource.PropertyMap) resource.PropertyMap {
+				return object(map[string]any{"ds": "2371 13 2 0123456789ABCDEF"})
+			},
 		},
 		Calls: map[string]func(resource.PropertyMap) resource.PropertyMap{
 			"cloudflare:index/getZone:getZone": func(args resource.PropertyMap) resource.PropertyMap {
-				return object(map[string]any{"id": "zone-id", "zoneId": "zone-id", "name": args["name"].StringValue()})
+				return object(map[string]any{"id": "zone-id", "zoneId": "zone-id", "accountId": "account-id", "name": args["name"].StringValue()})
 			},
 		},
 	}

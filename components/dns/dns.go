@@ -1,10 +1,12 @@
 // Package dns keeps a cluster's names: one for each host, one for all hosts
-// that take visitors, and one for each route.
+// that take visitors, and one for each route; what protects its zone; and what
+// its origins and Cloudflare's proxies show one another.
 package dns
 
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-cloudflare/sdk/v5/go/cloudflare"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -19,15 +21,38 @@ const dnsToken = "skep:dns:DNS"
 // Routes point to it, so that a host more or less changes one record.
 const IngressLabel = "ingress"
 
+// comment is what Cloudflare shows beside each record of ours.
+const comment = "made by Skep"
+
 // DNS is the cluster's records.
 type DNS struct {
 	pulumi.ResourceState
+
+	// DS is the record that the zone's parent needs to have for DNSSEC, or
+	// empty where that is not ours.
+	DS pulumi.StringOutput `pulumi:"ds"`
+}
+
+// Zone is a zone at Cloudflare.
+type Zone struct {
+	// Name is the zone's own, ID and AccountID are Cloudflare's.
+	Name, ID, AccountID string
+}
+
+// FindZone looks a zone up by its name.
+func FindZone(ctx *pulumi.Context, name string) (*Zone, error) {
+	found, err := cloudflare.LookupZone(ctx, &cloudflare.LookupZoneArgs{Name: &name})
+	if err != nil {
+		return nil, fmt.Errorf("look up zone %q at Cloudflare: %w", name, err)
+	}
+	return &Zone{Name: name, ID: found.Id, AccountID: found.AccountId}, nil
 }
 
 // Args describe the records.
 type Args struct {
 	// Zone is the zone at Cloudflare, Domain the name below which hosts stand.
-	Zone, Domain string
+	Zone   *Zone
+	Domain string
 	// TTL of each record, in seconds.
 	TTL int
 	// Proxied lets Cloudflare's proxies take the visitors of routes. Hosts' own
@@ -37,54 +62,72 @@ type Args struct {
 	Hosts []*host.Host
 	// Routes get a record each.
 	Routes []compose.Route
+	// Protection is what the zone has beside addresses.
+	Protection Protection
 }
 
 func (a *Args) validate() error {
-	if a.Zone == "" || a.Domain == "" || a.TTL == 0 {
+	if a.Zone == nil || a.Domain == "" || a.TTL == 0 {
 		return errors.New("dns: need Zone, Domain and TTL")
 	}
 	return nil
 }
 
-// New makes the records. Records of others are not touched: one that is there
-// already makes the run fail with the provider's word, and can be imported.
+// New makes the records. Records of others are not touched: one that is in the
+// place of ours makes the preview fail, with the command that imports it.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*DNS, error) {
 	if err := args.validate(); err != nil {
 		return nil, err
 	}
-	d := &DNS{}
+	d := &DNS{DS: pulumi.String("").ToStringOutput()}
 	if err := ctx.RegisterComponentResourceV2(dnsToken, name, pulumi.Map{"domain": pulumi.String(args.Domain)}, d, opts...); err != nil {
 		return nil, err
 	}
-	zone, err := cloudflare.LookupZone(ctx, &cloudflare.LookupZoneArgs{Name: &args.Zone}, pulumi.Parent(d))
-	if err != nil {
-		return nil, fmt.Errorf("look up zone %q at Cloudflare: %w", args.Zone, err)
-	}
-	record := func(child, kind, fqdn string, content pulumi.StringInput, proxied bool) error {
-		ttl := args.TTL
-		if proxied {
-			ttl = 1 // "automatic", the only one that Cloudflare takes here
-		}
-		_, err := cloudflare.NewRecord(ctx, name+"-"+child, &cloudflare.RecordArgs{
-			ZoneId: pulumi.String(zone.Id), Name: pulumi.String(fqdn), Type: pulumi.String(kind),
-			Content: content.ToStringOutput().ToStringPtrOutput(), Ttl: pulumi.Int(ttl), Proxied: pulumi.Bool(proxied),
-			Comment: pulumi.String("made by Skep"),
-		}, pulumi.Parent(d))
-		return err
-	}
 	var faults []error
-	ingress := IngressLabel + "." + args.Domain
-	for _, h := range args.Hosts {
-		faults = append(faults, record(h.Name, "A", h.Name+"."+args.Domain, h.PublicAddress, false))
-		if h.Ingress {
-			faults = append(faults, record(IngressLabel+"-"+h.Name, "A", ingress, h.PublicAddress, false))
-		}
+	w := &writer{ctx: ctx, name: name, args: args, parent: d, strangers: newStrangers(ctx, args.Zone, d)}
+	for _, r := range slices.Concat(args.addresses(), args.Protection.records(args.Domain)) {
+		faults = append(faults, w.write(r))
 	}
-	for _, r := range args.Routes {
-		faults = append(faults, record("route-"+r.Host, "CNAME", r.Host, pulumi.String(ingress), args.Proxied))
-	}
+	faults = append(faults, args.Protection.protect(ctx, name, args.Zone, d))
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	return d, ctx.RegisterResourceOutputs(d, pulumi.Map{})
+	return d, ctx.RegisterResourceOutputs(d, pulumi.Map{"ds": d.DS})
+}
+
+// addresses are the records of hosts and routes.
+func (a *Args) addresses() []record {
+	var records []record
+	ingress := IngressLabel + "." + a.Domain
+	var together []pulumi.StringOutput
+	for _, h := range a.Hosts {
+		if h.Ingress {
+			together = append(together, h.PublicAddress)
+		}
+	}
+	for _, h := range a.Hosts {
+		own := record{child: h.Name, kind: addressRecord(h), name: h.Name + "." + a.Domain, content: h.PublicAddress}
+		own.suffix, own.alone = a.Domain, []string{own.kind, "CNAME"}
+		records = append(records, own)
+		if h.Ingress {
+			shared := own
+			shared.child, shared.name, shared.ours = IngressLabel+"-"+h.Name, ingress, together
+			records = append(records, shared)
+		}
+	}
+	for _, r := range a.Routes {
+		records = append(records, record{
+			child: "route-" + r.Host, kind: "CNAME", name: r.Host, content: pulumi.String(ingress), proxied: a.Proxied,
+			alone: []string{"CNAME", "A", "AAAA"},
+		})
+	}
+	return records
+}
+
+// addressRecord is the type of a host's address.
+func addressRecord(h *host.Host) string {
+	if h.IPv6 {
+		return "AAAA"
+	}
+	return "A"
 }

@@ -36,6 +36,8 @@ type Host struct {
 
 	// PublicAddress is where the machine is reached from outside.
 	PublicAddress pulumi.StringOutput `pulumi:"publicAddress"`
+	// IPv6 says whether that address is one of IPv6.
+	IPv6 bool
 	// HostKey is the machine's Ed25519 SSH host key, an authorized_keys line.
 	HostKey pulumi.StringOutput `pulumi:"hostKey"`
 
@@ -145,6 +147,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	h := &Host{
 		Name: args.Name, Mesh: args.Mesh, Manager: args.Manager, Ingress: args.Ingress,
 		Labels: args.Labels, Availability: args.Availability, Epoch: args.Epoch, privateKey: args.PrivateKey,
+		IPv6: args.Existing != nil && args.Existing.Address.Is6(),
 	}
 	inputs := pulumi.Map{"mesh": pulumi.String(args.Mesh.String()), "manager": pulumi.Bool(args.Manager)}
 	if err := ctx.RegisterComponentResourceV2(hostToken, name, inputs, h, opts...); err != nil {

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"skep/components/dns"
+	"skep/components/host"
+	"skep/internal/compose"
+	"skep/internal/origin"
+)
+
+// autoIssuers stands in dns.caa for the authorities that sign for the cluster.
+const autoIssuers = "auto"
+
+// validateDNS checks what a zone has beside addresses.
+func (c *Config) validateDNS() error {
+	var faults []error
+	for i, issuer := range c.DNS.CAA {
+		if issuer == autoIssuers {
+			if !c.DNS.Proxied {
+				faults = append(faults, fmt.Errorf("skep:dns.caa[%d]: auto stands for those who sign for Cloudflare's proxies, and skep:dns.proxied is not true: name the authorities", i))
+			}
+			continue
+		}
+		if err := dns.CheckIssuer(issuer); err != nil {
+			faults = append(faults, fmt.Errorf("skep:dns.caa[%d]: %w", i, err))
+		}
+	}
+	switch c.DNS.Mail {
+	case "", "elsewhere", "none":
+	default:
+		faults = append(faults, fmt.Errorf("skep:dns.mail: %q: need none (the domain neither sends nor takes mail) or elsewhere (Skep leaves it alone)", c.DNS.Mail))
+	}
+	switch {
+	case c.DNS.Settings != "" && c.DNS.Settings != "manage":
+		faults = append(faults, fmt.Errorf("skep:dns.settings: %q: need manage, or nothing to leave them alone", c.DNS.Settings))
+	case c.DNS.Settings != "" && !c.DNS.Proxied:
+		faults = append(faults, errors.New("skep:dns.settings: manage without skep:dns.proxied: they are the settings of Cloudflare's proxies"))
+	}
+	if c.DNS.OriginPulls != nil && !c.DNS.Proxied {
+		faults = append(faults, errors.New("skep:dns.originPulls: only Cloudflare's proxies show a certificate: set skep:dns.proxied, or remove it"))
+	}
+	if c.DNS.Epoch < 0 {
+		faults = append(faults, fmt.Errorf("skep:dns.epoch: %d: need 0 or more", c.DNS.Epoch))
+	}
+	return errors.Join(append(faults, c.validateDNSProvider())...)
+}
+
+// validateDNSProvider refuses what only Cloudflare can do where it does not.
+func (c *Config) validateDNSProvider() error {
+	if c.DNS.Provider == "cloudflare" {
+		return nil
+	}
+	var faults []error
+	for key, set := range map[string]bool{
+		"caa": len(c.DNS.CAA) > 0, "mail": c.DNS.Mail == "none", "dnssec": c.DNS.DNSSEC,
+	} {
+		if set {
+			faults = append(faults, fmt.Errorf("skep:dns.%s: with provider %q nobody makes these records: remove it", key, c.DNS.Provider))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// protection is what the zone gets beside addresses.
+func (c *Config) protection() dns.Protection {
+	p := dns.Protection{NoMail: c.DNS.Mail == "none", DNSSEC: c.DNS.DNSSEC, Settings: c.DNS.Settings == "manage"}
+	for _, issuer := range c.DNS.CAA {
+		if issuer == autoIssuers {
+			p.Issuers = append(p.Issuers, dns.UniversalIssuers...)
+		} else {
+			p.Issuers = append(p.Issuers, issuer)
+		}
+	}
+	return p
+}
+
+// findZone looks up the zone at Cloudflare, or nothing where others keep names.
+func findZone(ctx *pulumi.Context, c *Config) (*dns.Zone, error) {
+	if c.DNS.Provider != "cloudflare" {
+		return nil, nil
+	}
+	return dns.FindZone(ctx, c.DNS.Zone)
+}
+
+// newOrigin orders the certificate that Cloudflare's proxies find at the hosts,
+// or nothing where visitors come without them.
+func newOrigin(ctx *pulumi.Context, c *Config, zone *dns.Zone, files []*compose.File) (*dns.Origin, error) {
+	if !c.DNS.Proxied {
+		return nil, nil
+	}
+	var routed []string
+	for _, file := range files {
+		for _, route := range file.Routes() {
+			routed = append(routed, route.Host)
+		}
+	}
+	names, err := origin.Names(c.Domain, routed)
+	if err != nil {
+		return nil, err
+	}
+	return dns.NewOrigin(ctx, "origin", &dns.OriginArgs{
+		Zone: zone, Names: names, Epoch: c.DNS.Epoch, Pulls: c.DNS.OriginPulls == nil || *c.DNS.OriginPulls,
+	})
+}
+
+// newNames makes the records, or nothing where others keep names.
+func newNames(ctx *pulumi.Context, c *Config, zone *dns.Zone, hosts []*host.Host, routes []compose.Route) (*dns.DNS, error) {
+	if zone == nil {
+		return nil, nil
+	}
+	return dns.New(ctx, "dns", &dns.Args{
+		Zone: zone, Domain: c.Domain, TTL: c.DNS.TTL, Proxied: c.DNS.Proxied, Hosts: hosts, Routes: routes,
+		Protection: c.protection(),
+	})
+}
+
+// exportNames gives the output dns.
+func exportNames(ctx *pulumi.Context, names *dns.DNS) {
+	if names != nil {
+		ctx.Export("dns", pulumi.Map{"ds": names.DS})
+	}
+}
