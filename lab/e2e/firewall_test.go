@@ -27,6 +27,7 @@ func TestFirewall(t *testing.T) {
 		{"rules that nobody confirms go by themselves", testUnconfirmed},
 		{"visitors come through Cloudflare only", testProxied},
 		{"ranges are refreshed, and only by sound lists", testRangesRefresh},
+		{"a record of others is left alone", testRecordsOfOthers},
 		{"a boot loads the rules before Docker", testFirewallBoot},
 	})
 }

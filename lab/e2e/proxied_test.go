@@ -51,6 +51,9 @@ func testProxied(c *checkout) {
 	if !strings.Contains(out, "~ 14 updated") {
 		c.t.Errorf("want 14 updates: base, mesh and ingress of three hosts, Traefik's stack and what it reads, the cloud's firewall and the route's record:\n%s", tail(out))
 	}
+	if !strings.Contains(out, "+ 5 created") {
+		c.t.Errorf("want 5 new: origin, seed, its certificate, and the one that proxies show, in use:\n%s", tail(out))
+	}
 	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
 	for _, host := range hosts {
 		c.firewall(host, "check")
