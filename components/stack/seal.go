@@ -2,6 +2,7 @@ package stack
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -28,7 +29,11 @@ func (s *Stack) seal(ctx *pulumi.Context, name string, args *Args) (pulumi.Strin
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
-	sources := []any{seed}
+	given := pulumi.StringMap{}
+	for key, value := range args.Given {
+		given[key] = value
+	}
+	sources := []any{seed, given.ToStringMapOutput()}
 	others := args.File.References()
 	for _, other := range others {
 		if args.Others[other] == nil {
@@ -43,11 +48,13 @@ func (s *Stack) seal(ctx *pulumi.Context, name string, args *Args) (pulumi.Strin
 		}
 		theirs := map[string]string{}
 		for i, other := range others {
-			for name, value := range all[i+1].(map[string]string) {
+			for name, value := range all[i+2].(map[string]string) {
 				theirs[other+"."+name] = value
 			}
 		}
-		return args.File.SecretValues(secret.Sources{Seed: parsed, Config: args.Secrets, Stacks: theirs})
+		config := maps.Clone(all[1].(map[string]string))
+		maps.Copy(config, args.Secrets)
+		return args.File.SecretValues(secret.Sources{Seed: parsed, Config: config, Stacks: theirs})
 	}).(pulumi.StringMapOutput)
 	s.values = pulumi.ToSecret(values).(pulumi.StringMapOutput)
 	sealed := func(all []any) compose.Sealed {

@@ -44,6 +44,8 @@ type Args struct {
 	Swarm *swarm.Swarm
 	// Secrets are the encrypted config's values, by key.
 	Secrets map[string]string
+	// Given are more of them that are known only once other resources are.
+	Given map[string]pulumi.StringInput
 	// Logins are those of private registries, by host.
 	Logins map[string]compose.Login
 	// Others are the stacks made before, whose secrets this one may use.
