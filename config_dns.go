@@ -15,13 +15,16 @@ import (
 // autoIssuers stands in dns.caa for the authorities that sign for the cluster.
 const autoIssuers = "auto"
 
+// letsEncrypt is the authority of skep:ingress.tls acme.
+const letsEncrypt = "letsencrypt.org"
+
 // validateDNS checks what a zone has beside addresses.
 func (c *Config) validateDNS() error {
 	var faults []error
 	for i, issuer := range c.DNS.CAA {
 		if issuer == autoIssuers {
-			if !c.DNS.Proxied {
-				faults = append(faults, fmt.Errorf("skep:dns.caa[%d]: auto stands for those who sign for Cloudflare's proxies, and skep:dns.proxied is not true: name the authorities", i))
+			if len(c.issuers()) == 0 {
+				faults = append(faults, fmt.Errorf("skep:dns.caa[%d]: auto stands for those who sign for visitors, and with skep:ingress.tls %q that is nobody who asks for CAA records: name the authorities", i, c.Ingress.TLS))
 			}
 			continue
 		}
@@ -39,6 +42,12 @@ func (c *Config) validateDNS() error {
 		faults = append(faults, fmt.Errorf("skep:dns.settings: %q: need manage, or nothing to leave them alone", c.DNS.Settings))
 	case c.DNS.Settings != "" && !c.DNS.Proxied:
 		faults = append(faults, errors.New("skep:dns.settings: manage without skep:dns.proxied: they are the settings of Cloudflare's proxies"))
+	}
+	if c.DNS.Settings != "" && (c.Ingress.TLS == "ca" || c.Ingress.TLS == "none") {
+		faults = append(faults, fmt.Errorf("skep:dns.settings: manage makes the proxies check the hosts' certificates, and with skep:ingress.tls %q they would refuse them: need cloudflare or acme there", c.Ingress.TLS))
+	}
+	if c.Ingress.TLS == "cloudflare" && !c.DNS.Proxied {
+		faults = append(faults, errors.New("skep:ingress.tls: cloudflare without skep:dns.proxied: only Cloudflare's proxies trust its origin certificates"))
 	}
 	if c.DNS.OriginPulls != nil && !c.DNS.Proxied {
 		faults = append(faults, errors.New("skep:dns.originPulls: only Cloudflare's proxies show a certificate: set skep:dns.proxied, or remove it"))
@@ -65,12 +74,26 @@ func (c *Config) validateDNSProvider() error {
 	return errors.Join(faults...)
 }
 
+// issuers are those who sign for what visitors see.
+func (c *Config) issuers() []string {
+	switch {
+	case c.DNS.Proxied: // visitors meet the proxies
+		if c.Ingress.TLS == "acme" {
+			return append([]string{letsEncrypt}, dns.UniversalIssuers...)
+		}
+		return dns.UniversalIssuers
+	case c.Ingress.TLS == "acme":
+		return []string{letsEncrypt}
+	}
+	return nil
+}
+
 // protection is what the zone gets beside addresses.
 func (c *Config) protection() dns.Protection {
 	p := dns.Protection{NoMail: c.DNS.Mail == "none", DNSSEC: c.DNS.DNSSEC, Settings: c.DNS.Settings == "manage"}
 	for _, issuer := range c.DNS.CAA {
 		if issuer == autoIssuers {
-			p.Issuers = append(p.Issuers, dns.UniversalIssuers...)
+			p.Issuers = append(p.Issuers, c.issuers()...)
 		} else {
 			p.Issuers = append(p.Issuers, issuer)
 		}
@@ -86,25 +109,25 @@ func findZone(ctx *pulumi.Context, c *Config) (*dns.Zone, error) {
 	return dns.FindZone(ctx, c.DNS.Zone)
 }
 
-// newOrigin orders the certificate that Cloudflare's proxies find at the hosts,
-// or nothing where visitors come without them.
-func newOrigin(ctx *pulumi.Context, c *Config, zone *dns.Zone, files []*compose.File) (*dns.Origin, error) {
-	if !c.DNS.Proxied {
+// originPulls says whether the proxies show hosts a certificate. There is no TLS
+// to show it in where hosts speak plain HTTP.
+func (c *Config) originPulls() bool {
+	return c.DNS.Proxied && c.tls() && (c.DNS.OriginPulls == nil || *c.DNS.OriginPulls)
+}
+
+// newOrigin makes what Cloudflare's proxies and the hosts show one another, or
+// nothing where visitors come without them. The hosts are those of routes.
+func newOrigin(ctx *pulumi.Context, c *Config, zone *dns.Zone, hosts []string) (*dns.Origin, error) {
+	args := &dns.OriginArgs{Zone: zone, Epoch: c.DNS.Epoch, Pulls: c.originPulls()}
+	if c.Ingress.TLS == "cloudflare" {
+		var err error
+		if args.Names, err = origin.Names(c.Domain, hosts); err != nil {
+			return nil, err
+		}
+	} else if !args.Pulls {
 		return nil, nil
 	}
-	var routed []string
-	for _, file := range files {
-		for _, route := range file.Routes() {
-			routed = append(routed, route.Host)
-		}
-	}
-	names, err := origin.Names(c.Domain, routed)
-	if err != nil {
-		return nil, err
-	}
-	return dns.NewOrigin(ctx, "origin", &dns.OriginArgs{
-		Zone: zone, Names: names, Epoch: c.DNS.Epoch, Pulls: c.DNS.OriginPulls == nil || *c.DNS.OriginPulls,
-	})
+	return dns.NewOrigin(ctx, "origin", args)
 }
 
 // newNames makes the records, or nothing where others keep names.

@@ -30,7 +30,8 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := newOrigin(ctx, config, zone, files); err != nil {
+	origin, err := newOrigin(ctx, config, zone, entrance.hosts())
+	if err != nil {
 		return err
 	}
 	access, err := newAccess(ctx, config)
@@ -77,7 +78,7 @@ func deploy(ctx *pulumi.Context) error {
 		}
 		routes = append(routes, file.Routes()...)
 	}
-	if err := entrance.publish(ctx, config, stacks); err != nil {
+	if err := entrance.publish(ctx, config, stacks, origin); err != nil {
 		return err
 	}
 	names, err := newNames(ctx, config, zone, hosts, routes)

@@ -93,6 +93,34 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+// What is made for the origins must get to them, and they must ask for what the
+// proxies show.
+func TestOriginsServeTheirCertificate(t *testing.T) {
+	archive := func(p pulumitest.Program) string {
+		command := pulumitest.Run(t, p).Named(t, commandToken, "ingress-node-1")
+		if !pulumitest.Secret(command, "stdin") {
+			t.Error("what has the origins' key in it is not secret")
+		}
+		return pulumitest.Text(command, "stdin")
+	}
+	both := archive(behind(t, ""))
+	for _, want := range []string{"certs/origin-", "RequireAndVerifyClientCert", "certs/clients-"} {
+		if !strings.Contains(both, want) {
+			t.Errorf("hosts do not get %q", want)
+		}
+	}
+	if alone := archive(behind(t, `,"originPulls":false`)); strings.Contains(alone, "ClientCert") || !strings.Contains(alone, "certs/origin-") {
+		t.Error("without origin pulls hosts ask the proxies for a certificate, or have none themselves")
+	}
+	for kind, want := range map[string]int{"acme": 2, "ca": 2, "none": 0} {
+		p := behind(t, "")
+		p.Config["skep:ingress"] = `{"tls":"` + kind + `"}`
+		if got := ofCloudflare(pulumitest.Run(t, p)); len(got) != want {
+			t.Errorf("with certificates from %s there are %v at Cloudflare, want %d: the proxies' one and its use", kind, got, want)
+		}
+	}
+}
+
 func TestProtectionIsAskedFor(t *testing.T) {
 	if got := ofCloudflare(pulumitest.Run(t, world(shipped(t, "prod")))); len(got) > 0 {
 		t.Errorf("nobody asked for %v", got)
@@ -188,6 +216,17 @@ func TestAddressesOfIPv6(t *testing.T) {
 }
 
 func TestFaultsOfDNS(t *testing.T) {
+	for tls, want := range map[string]string{
+		"cloudflare": "skep:ingress.tls: cloudflare without skep:dns.proxied", "ca": "skep:dns.settings: manage makes the proxies check",
+	} {
+		change := map[string]string{"skep:ingress": `{"tls":"` + tls + `"}`, "skep:dns": `{}`}
+		if tls == "ca" {
+			change["skep:dns"] = `{"proxied":true,"settings":"manage"}`
+		}
+		if got := faulty(t, change); !strings.Contains(got, want) {
+			t.Errorf("%s: error is %s, want one with %q", tls, got, want)
+		}
+	}
 	for value, want := range map[string]string{
 		`{"caa":["auto"]}`:                          "skep:dns.caa[0]: auto stands for",
 		`{"caa":["Lets Encrypt"]}`:                  `skep:dns.caa[0]: "Lets Encrypt"`,

@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumix"
 
+	"skep/components/dns"
 	"skep/components/host"
 	"skep/components/ingress"
 	"skep/components/stack"
@@ -102,11 +103,11 @@ func (e *entrance) before() []pulumi.Resource {
 }
 
 // publish lets visitors in to the stacks that run now.
-func (e *entrance) publish(ctx *pulumi.Context, c *Config, stacks map[string]*stack.Stack) error {
+func (e *entrance) publish(ctx *pulumi.Context, c *Config, stacks map[string]*stack.Stack, origin *dns.Origin) error {
 	if e.running == nil {
 		return nil
 	}
-	certificates, clientCA, err := e.certificates(ctx, c)
+	certificates, clientCA, err := e.certificates(ctx, c, origin)
 	if err != nil {
 		return err
 	}
@@ -119,15 +120,21 @@ func (e *entrance) publish(ctx *pulumi.Context, c *Config, stacks map[string]*st
 
 // certificates are those that Traefik shows, and who signs the proxies that may
 // connect, where not everybody may.
-func (e *entrance) certificates(ctx *pulumi.Context, c *Config) ([]ingress.Certificate, pulumi.StringInput, error) {
+func (e *entrance) certificates(ctx *pulumi.Context, c *Config, origin *dns.Origin) ([]ingress.Certificate, pulumi.StringInput, error) {
+	var clientCA pulumi.StringInput
+	if origin != nil {
+		clientCA = origin.ClientCA
+	}
 	switch c.Ingress.TLS {
-	case "ca", "cloudflare":
+	case "ca":
 		certificate, err := e.certify(ctx, c)
-		return []ingress.Certificate{certificate}, nil, err
+		return []ingress.Certificate{certificate}, clientCA, err
+	case "cloudflare":
+		return []ingress.Certificate{{Name: "origin", Names: origin.Names, Chain: origin.Chain, Key: origin.Key}}, clientCA, nil
 	case "acme":
-		return nil, nil, e.issue(ctx, c)
+		return nil, clientCA, e.issue(ctx, c)
 	default:
-		return nil, nil, nil
+		return nil, clientCA, nil
 	}
 }
 

@@ -28,7 +28,7 @@ const (
 type Origin struct {
 	pulumi.ResourceState
 
-	// Names are those of the certificate.
+	// Names are those of the certificate, none where it is not from Cloudflare.
 	Names []string
 	// Chain is the certificate that origins show, PEM. Only Cloudflare trusts it.
 	Chain pulumi.StringOutput `pulumi:"chain"`
@@ -44,7 +44,8 @@ type Origin struct {
 // OriginArgs describe an origin certificate.
 type OriginArgs struct {
 	Zone *Zone
-	// Names are those of the certificate (origin.Names).
+	// Names are those of the certificate (origin.Names); none where others sign
+	// for the origins.
 	Names []string
 	// Epoch counts the keys.
 	Epoch int
@@ -53,19 +54,20 @@ type OriginArgs struct {
 }
 
 func (a *OriginArgs) validate() error {
-	if a.Zone == nil || len(a.Names) == 0 {
-		return errors.New("origin: need Zone and Names")
+	if a.Zone == nil || len(a.Names) == 0 && !a.Pulls {
+		return errors.New("origin: need Zone, and Names or Pulls")
 	}
 	return nil
 }
 
 // NewOrigin orders the certificate of the origins, and has Cloudflare's proxies
-// show them one of ours.
+// show them one of ours, whichever is asked for.
 func NewOrigin(ctx *pulumi.Context, name string, args *OriginArgs, opts ...pulumi.ResourceOption) (*Origin, error) {
 	if err := args.validate(); err != nil {
 		return nil, err
 	}
-	o := &Origin{Names: args.Names, ClientCA: pulumi.String("").ToStringOutput()}
+	none := pulumi.String("").ToStringOutput()
+	o := &Origin{Names: args.Names, Chain: none, ExpiresOn: none, Key: none, ClientCA: none}
 	inputs := pulumi.Map{"names": pulumi.ToStringArray(args.Names), "epoch": pulumi.Int(args.Epoch)}
 	if err := ctx.RegisterComponentResourceV2(originToken, name, inputs, o, opts...); err != nil {
 		return nil, err
@@ -74,8 +76,10 @@ func NewOrigin(ctx *pulumi.Context, name string, args *OriginArgs, opts ...pulum
 	if err != nil {
 		return nil, err
 	}
-	if err := o.order(ctx, name, args, seed); err != nil {
-		return nil, err
+	if len(args.Names) > 0 {
+		if err := o.order(ctx, name, args, seed); err != nil {
+			return nil, err
+		}
 	}
 	if args.Pulls {
 		if err := o.pull(ctx, name, args, seed); err != nil {
