@@ -154,6 +154,9 @@ func (c *Config) firewall(host string, ingress bool, visitors []netip.Prefix) fi
 	if ingress {
 		policy.WebPorts, policy.WebSources, policy.Entries = []int{80, 443}, visitors, c.entries()
 	}
+	if c.Ingress.Tunnel {
+		policy.WebPorts = nil // visitors come by connections that we have opened
+	}
 	if c.meshless() {
 		policy.MeshPort, policy.Mesh = 0, firewall.Mesh{}
 		for _, h := range c.Hosts {

@@ -8,6 +8,7 @@ import (
 
 	"skep/components/dns"
 	"skep/components/host"
+	"skep/components/tunnel"
 	"skep/internal/compose"
 	"skep/internal/origin"
 )
@@ -40,13 +41,13 @@ func (c *Config) validateDNS() error {
 	switch {
 	case c.DNS.Settings != "" && c.DNS.Settings != "manage":
 		faults = append(faults, fmt.Errorf("skep:dns.settings: %q: need manage, or nothing to leave them alone", c.DNS.Settings))
-	case c.DNS.Settings != "" && !c.DNS.Proxied:
+	case c.DNS.Settings != "" && !c.behindProxies():
 		faults = append(faults, errors.New("skep:dns.settings: manage without skep:dns.proxied: they are the settings of Cloudflare's proxies"))
 	}
 	if c.DNS.Settings != "" && (c.Ingress.TLS == "ca" || c.Ingress.TLS == "none") {
 		faults = append(faults, fmt.Errorf("skep:dns.settings: manage makes the proxies check the hosts' certificates, and with skep:ingress.tls %q they would refuse them: need cloudflare or acme there", c.Ingress.TLS))
 	}
-	if c.Ingress.TLS == "cloudflare" && !c.DNS.Proxied {
+	if c.Ingress.TLS == "cloudflare" && !c.behindProxies() {
 		faults = append(faults, errors.New("skep:ingress.tls: cloudflare without skep:dns.proxied: only Cloudflare's proxies trust its origin certificates"))
 	}
 	if c.DNS.OriginPulls != nil && !c.DNS.Proxied {
@@ -77,7 +78,7 @@ func (c *Config) validateDNSProvider() error {
 // issuers are those who sign for what visitors see.
 func (c *Config) issuers() []string {
 	switch {
-	case c.DNS.Proxied: // visitors meet the proxies
+	case c.behindProxies(): // visitors meet those
 		if c.Ingress.TLS == "acme" {
 			return append([]string{letsEncrypt}, dns.UniversalIssuers...)
 		}
@@ -131,14 +132,17 @@ func newOrigin(ctx *pulumi.Context, c *Config, zone *dns.Zone, hosts []string) (
 }
 
 // newNames makes the records, or nothing where others keep names.
-func newNames(ctx *pulumi.Context, c *Config, zone *dns.Zone, hosts []*host.Host, routes []compose.Route) (*dns.DNS, error) {
+func newNames(ctx *pulumi.Context, c *Config, zone *dns.Zone, hosts []*host.Host, routes []compose.Route, through *tunnel.Tunnel) (*dns.DNS, error) {
 	if zone == nil {
 		return nil, nil
 	}
-	return dns.New(ctx, "dns", &dns.Args{
-		Zone: zone, Domain: c.Domain, TTL: c.DNS.TTL, Proxied: c.DNS.Proxied, Hosts: hosts, Routes: routes,
-		Protection: c.protection(),
-	})
+	args := &dns.Args{
+		Zone: zone, Domain: c.Domain, TTL: c.DNS.TTL, Proxied: c.DNS.Proxied, Hosts: hosts, Routes: routes, Protection: c.protection(),
+	}
+	if through != nil {
+		args.Through = through.CNAME
+	}
+	return dns.New(ctx, "dns", args)
 }
 
 // exportNames gives the output dns.

@@ -30,6 +30,8 @@ type IngressConfig struct {
 	EntryPoints map[string]string `json:"entryPoints"`
 	// Maintenance are stacks whose visitors are asked to come back later.
 	Maintenance []string `json:"maintenance"`
+	// Tunnel has visitors come through a tunnel to Cloudflare, and no port open.
+	Tunnel bool `json:"tunnel"`
 
 	// set says that the config has the key at all: Traefik then runs without routes.
 	set bool
@@ -47,7 +49,7 @@ func (c *Config) completeIngress(source *config.Config) {
 	c.Ingress.set = text != "" && text != "{}"
 	if c.Ingress.TLS == "" {
 		c.Ingress.TLS = "ca"
-		if c.DNS.Proxied {
+		if c.behindProxies() {
 			c.Ingress.TLS = "cloudflare"
 		}
 	}

@@ -66,6 +66,10 @@ func deploy(ctx *pulumi.Context) error {
 	if err := entrance.open(ctx, config, nodes, hosts); err != nil {
 		return err
 	}
+	through, err := entrance.dig(ctx, config, zone, nodes)
+	if err != nil {
+		return err
+	}
 	stacks := map[string]*stack.Stack{}
 	var routes []compose.Route
 	for _, file := range files {
@@ -81,7 +85,7 @@ func deploy(ctx *pulumi.Context) error {
 	if err := entrance.publish(ctx, config, stacks, origin); err != nil {
 		return err
 	}
-	names, err := newNames(ctx, config, zone, hosts, routes)
+	names, err := newNames(ctx, config, zone, hosts, routes, through)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -101,7 +105,7 @@ func TestOriginsServeTheirCertificate(t *testing.T) {
 		if !pulumitest.Secret(command, "stdin") {
 			t.Error("what has the origins' key in it is not secret")
 		}
-		return pulumitest.Text(command, "stdin")
+		return unpacked(t, pulumitest.Text(command, "stdin"))
 	}
 	both := archive(behind(t, ""))
 	for _, want := range []string{"certs/origin-", "RequireAndVerifyClientCert", "certs/clients-"} {
@@ -119,6 +123,24 @@ func TestOriginsServeTheirCertificate(t *testing.T) {
 			t.Errorf("with certificates from %s there are %v at Cloudflare, want %d: the proxies' one and its use", kind, got, want)
 		}
 	}
+}
+
+// unpacked is what a host makes of a packed text.
+func unpacked(t *testing.T, text string) string {
+	t.Helper()
+	raw, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(text, "\n", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }
 
 func TestProtectionIsAskedFor(t *testing.T) {
@@ -241,6 +263,68 @@ func TestFaultsOfDNS(t *testing.T) {
 	} {
 		if got := faulty(t, map[string]string{"skep:dns": value}); !strings.Contains(got, want) {
 			t.Errorf("%s: error is %s, want one with %q", value, got, want)
+		}
+	}
+}
+
+const tunnelConfigToken = "cloudflare:index/zeroTrustTunnelCloudflaredConfig:ZeroTrustTunnelCloudflaredConfig"
+
+// With a tunnel, no host answers at 80 and 443, and routes lead to the tunnel.
+func TestTunnel(t *testing.T) {
+	config := shipped(t, "lab")
+	config["skep:ingress"] = `{"tunnel":true}`
+	w := world(config)
+	w.Answers["cloudflare:index/zeroTrustTunnelCloudflared:ZeroTrustTunnelCloudflared"] = func(string, resource.PropertyMap) resource.PropertyMap {
+		return resource.PropertyMap{
+			"cname":       resource.NewStringProperty("tunnel-id.cfargotunnel.com"),
+			"tunnelToken": resource.MakeSecret(resource.NewStringProperty(pulumitest.Canary + " token")),
+		}
+	}
+	g := pulumitest.Run(t, w)
+	var names []string
+	for _, r := range g.OfType(recordToken) {
+		names = append(names, fmt.Sprintf("%s %s %s proxied=%v", pulumitest.Text(r, "name"), pulumitest.Text(r, "type"), pulumitest.Text(r, "content"), r.Inputs["proxied"].BoolValue()))
+	}
+	slices.Sort(names)
+	want := []string{
+		"node-1.skep.test A 192.0.2.11 proxied=false", "node-2.skep.test A 192.0.2.12 proxied=false", "node-3.skep.test A 192.0.2.13 proxied=false",
+		"whoami.skep.test CNAME tunnel-id.cfargotunnel.com proxied=true",
+	}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"node-1-base", "node-3-base"} {
+		rules := pulumitest.Text(g.Named(t, commandToken, name), "stdin")
+		if strings.Contains(rules, "443") || !strings.Contains(rules, "51820") {
+			t.Errorf("%s: a web port is open, or this is no firewall", name)
+		}
+	}
+	if rules := pulumitest.Text(g.Named(t, "digitalocean:index/firewall:Firewall", "cloud-firewall"), "inboundRules"); strings.Contains(rules, "443") {
+		t.Errorf("the cloud's firewall has web ports open: %s", rules)
+	}
+	deploy := g.Named(t, commandToken, "tunnel-connectors-deploy")
+	if text := pulumitest.Text(deploy, "stdin"); !pulumitest.Secret(deploy, "stdin") || !strings.Contains(text, base64.StdEncoding.EncodeToString([]byte(pulumitest.Canary+" token"))) {
+		t.Error("the connectors do not get the tunnel's token, or not as a secret")
+	}
+	rules := g.Named(t, tunnelConfigToken, "tunnel-routes").Inputs["config"].ObjectValue()["ingressRules"].ArrayValue()
+	if len(rules) != 2 || rules[0].ObjectValue()["hostname"].StringValue() != "whoami.skep.test" {
+		t.Errorf("the tunnel's rules are %v", rules)
+	}
+	if got := ofCloudflare(g); len(got) != 3 {
+		t.Errorf("at Cloudflare there are %v, want the certificate, the tunnel and its routes: connectors show no certificate to hosts", got)
+	}
+	for change, want := range map[string]string{
+		`{"tunnel":true,"tls":"ca"}`: "skep:ingress.tls: the tunnel does not know the cluster's own authority",
+	} {
+		if got := faulty(t, map[string]string{"skep:ingress": change}); !strings.Contains(got, want) {
+			t.Errorf("%s: error is %s, want one with %q", change, got, want)
+		}
+	}
+	for change, want := range map[string]string{
+		`{"proxied":true}`: "skep:dns.proxied: a tunnel's visitors", `{"provider":"none"}`: "skep:ingress.tunnel: true with skep:dns.provider",
+	} {
+		if got := faulty(t, map[string]string{"skep:ingress": `{"tunnel":true}`, "skep:dns": change}); !strings.Contains(got, want) {
+			t.Errorf("%s: error is %s, want one with %q", change, got, want)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"skep/components/ingress"
 	"skep/components/stack"
 	"skep/components/swarm"
+	"skep/components/tunnel"
 	"skep/internal/acme"
 	"skep/internal/authority"
 	"skep/internal/compose"
@@ -29,6 +30,8 @@ type entrance struct {
 	// nobody is to come in.
 	plan    *traefik.Plan
 	traefik *compose.File
+	// connectors are the stack of the tunnel, or nil where there is none.
+	connectors *compose.File
 
 	// order is the certificate to get where TLS is acme.
 	order acme.Order
@@ -45,6 +48,7 @@ func (c *Config) planEntrance(files []*compose.File, visitors []netip.Prefix) (*
 	for _, f := range files {
 		routed = append(routed, f.Ingress()...)
 	}
+	visitors = c.proxies(visitors)
 	plan, err := traefik.New(routed, traefik.Options{
 		TLS: c.tls(), HSTS: *c.Ingress.HSTS, Default: traefik.Default(), EntryPoints: c.Ingress.EntryPoints, Mesh: c.inner(), Trusted: visitors,
 		Maintenance: c.Ingress.Maintenance,
@@ -59,6 +63,9 @@ func (c *Config) planEntrance(files []*compose.File, visitors []netip.Prefix) (*
 	points, _ := c.entryPoints() // its faults were told before
 	var wrong error
 	e.traefik, wrong = ingress.Traefik{Extra: points, TLS: c.tls(), Trusted: visitors}.File()
+	if c.Ingress.Tunnel && wrong == nil {
+		e.connectors, wrong = tunnel.File()
+	}
 	return e, errors.Join(err, wrong, e.planACME(c))
 }
 
@@ -77,7 +84,11 @@ func (e *entrance) all(files []*compose.File) []*compose.File {
 	if e.traefik == nil {
 		return files
 	}
-	return append([]*compose.File{e.traefik}, files...)
+	own := []*compose.File{e.traefik}
+	if e.connectors != nil {
+		own = append(own, e.connectors)
+	}
+	return append(own, files...)
 }
 
 // open starts Traefik, which every stack with a route needs.

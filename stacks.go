@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
 
+	"skep/components/tunnel"
 	"skep/internal/compose"
 )
 
@@ -83,6 +84,9 @@ func (c *Config) variables() map[string]string {
 
 func (c *Config) world() compose.World {
 	world := compose.World{Secrets: slices.Sorted(maps.Keys(c.Secrets))}
+	if c.Ingress.Tunnel {
+		world.Secrets = append(world.Secrets, tunnel.TokenKey)
+	}
 	for _, h := range c.Hosts {
 		world.Hosts = append(world.Hosts, h.Name)
 	}

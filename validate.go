@@ -32,7 +32,7 @@ const leastMTU = 1280
 
 // validate reports every fault of the completed config, each with its key and value.
 func (c *Config) validate() error {
-	return errors.Join(c.validateDomain(), c.validateDNS(), c.validateHosts(), c.validateManagers(), c.validateSwarm(), c.validateNodes(),
+	return errors.Join(c.validateDomain(), c.validateDNS(), c.validateTunnel(), c.validateHosts(), c.validateManagers(), c.validateSwarm(), c.validateNodes(),
 		c.validateNetworks(), c.validateMesh(), c.validateMode(), c.validateReach(), c.validatePeers(), c.validateAdmins(), c.validatePorts(),
 		c.validateUpkeep(), c.validateStacks(), c.validateIngress())
 }

@@ -58,6 +58,9 @@ type Args struct {
 	// Proxied lets Cloudflare's proxies take the visitors of routes. Hosts' own
 	// names stay plain, since SSH and the mesh go there.
 	Proxied bool
+	// Through is what routes point to in place of the hosts that take visitors:
+	// a tunnel's name, or nil.
+	Through pulumi.StringInput
 	// Hosts get a record each.
 	Hosts []*host.Host
 	// Routes get a record each.
@@ -109,15 +112,19 @@ func (a *Args) addresses() []record {
 		own := record{child: h.Name, kind: addressRecord(h), name: h.Name + "." + a.Domain, content: h.PublicAddress}
 		own.suffix, own.alone = a.Domain, []string{own.kind, "CNAME"}
 		records = append(records, own)
-		if h.Ingress {
+		if h.Ingress && a.Through == nil {
 			shared := own
 			shared.child, shared.name, shared.ours = IngressLabel+"-"+h.Name, ingress, together
 			records = append(records, shared)
 		}
 	}
+	var target pulumi.StringInput = pulumi.String(ingress)
+	if a.Through != nil {
+		target = a.Through
+	}
 	for _, r := range a.Routes {
 		records = append(records, record{
-			child: "route-" + r.Host, kind: "CNAME", name: r.Host, content: pulumi.String(ingress), proxied: a.Proxied,
+			child: "route-" + r.Host, kind: "CNAME", name: r.Host, content: target, proxied: a.Proxied || a.Through != nil,
 			alone: []string{"CNAME", "A", "AAAA"},
 		})
 	}
