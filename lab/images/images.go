@@ -62,6 +62,14 @@ var All = []Image{
 		Path:       "/ledger",
 		Port:       "8080/tcp",
 	},
+	{
+		Upstream:   "lab.invalid/protocols:v1@sha256:" + strings.Repeat("2", 64),
+		Repository: "lab/protocols",
+		Tag:        "v1",
+		Package:    "protocols",
+		Path:       "/protocols",
+		Port:       "8080/tcp",
+	},
 	postgres,
 	traefik,
 }
