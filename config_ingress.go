@@ -28,6 +28,8 @@ type IngressConfig struct {
 	ACME ACMEConfig `json:"acme"`
 	// EntryPoints are ports beside 80 and 443, as PORT/tcp or PORT/udp, by name.
 	EntryPoints map[string]string `json:"entryPoints"`
+	// Auth is who signs visitors in.
+	Auth AuthConfig `json:"auth"`
 	// Maintenance are stacks whose visitors are asked to come back later.
 	Maintenance []string `json:"maintenance"`
 	// Tunnel has visitors come through a tunnel to Cloudflare, and no port open.
@@ -70,6 +72,7 @@ func (c *Config) validateIngress() error {
 	if *c.Ingress.HSTS < 0 {
 		faults = append(faults, fmt.Errorf("skep:ingress.hsts: %d: need seconds, or 0 for never", *c.Ingress.HSTS))
 	}
+	faults = append(faults, c.Ingress.Auth.validate()...)
 	for i, name := range c.Ingress.Maintenance {
 		if !slices.Contains(c.Stacks, name) {
 			faults = append(faults, fmt.Errorf("skep:ingress.maintenance[%d]: %q is none of skep:stacks", i, name))

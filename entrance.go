@@ -50,7 +50,8 @@ func (c *Config) planEntrance(files []*compose.File, visitors []netip.Prefix) (*
 	}
 	visitors = c.proxies(visitors)
 	plan, err := traefik.New(routed, traefik.Options{
-		TLS: c.tls(), HSTS: *c.Ingress.HSTS, Default: traefik.Default(), EntryPoints: c.Ingress.EntryPoints, Mesh: c.inner(), Trusted: visitors,
+		TLS: c.tls(), HSTS: *c.Ingress.HSTS, Default: traefik.Default(), EntryPoints: c.Ingress.EntryPoints,
+		Auth: c.Ingress.Auth.forwardAuth(), Mesh: c.inner(), Trusted: visitors,
 		Maintenance: c.Ingress.Maintenance,
 	})
 	e := &entrance{plan: plan}
