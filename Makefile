@@ -26,14 +26,15 @@ check: ## the fast part: format, vet, lint, shellcheck, tidy, unit tests
 test-lab: ## the lab end to end only
 	@scripts/test-lab
 
-test-slow: ## what is too slow for every run: audits
+test-slow: ## what is too slow for every run, or needs a browser: audits, signing in
 	@scripts/test-slow
 
 test-vm: ## the lab on virtual machines; without KVM, for an idle computer and an hour
 	@scripts/test-vm $(VM)
 
-bench: ## print figures of the running lab: seconds, requests, bytes, resources
+bench: ## print figures: of the running lab, then of the ingress in a lab of its own
 	@scripts/bench
+	@scripts/bench-ingress
 
 fuzz: ## run every fuzz test for a while (FUZZTIME=20s)
 	@scripts/fuzz $(FUZZTIME)
