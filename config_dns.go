@@ -16,8 +16,8 @@ import (
 // autoIssuers stands in dns.caa for the authorities that sign for the cluster.
 const autoIssuers = "auto"
 
-// letsEncrypt is the authority of skep:ingress.tls acme.
-const letsEncrypt = "letsencrypt.org"
+// letsEncryptCAA is the name in CAA records of the authority of skep:ingress.tls acme.
+const letsEncryptCAA = "letsencrypt.org"
 
 // validateDNS checks what a zone has beside addresses.
 func (c *Config) validateDNS() error {
@@ -80,11 +80,11 @@ func (c *Config) issuers() []string {
 	switch {
 	case c.behindProxies(): // visitors meet those
 		if c.Ingress.TLS == "acme" {
-			return append([]string{letsEncrypt}, dns.UniversalIssuers...)
+			return append([]string{letsEncryptCAA}, dns.UniversalIssuers...)
 		}
 		return dns.UniversalIssuers
 	case c.Ingress.TLS == "acme":
-		return []string{letsEncrypt}
+		return []string{letsEncryptCAA}
 	}
 	return nil
 }
