@@ -1,9 +1,6 @@
 package main
 
 import (
-	"compress/gzip"
-	"encoding/base64"
-	"io"
 	"strings"
 	"testing"
 
@@ -104,20 +101,6 @@ func TestACMEIsPartOfWhatIngressHostsRun(t *testing.T) {
 			t.Errorf("%s is given the token", c.Name)
 		}
 	}
-}
-
-// unpacked is what a host reads of a packed archive.
-func unpacked(t *testing.T, text string) string {
-	t.Helper()
-	reader, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := io.ReadAll(reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(all)
 }
 
 func TestACMERefusesRoutesOutsideTheZone(t *testing.T) {

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -123,24 +120,6 @@ func TestOriginsServeTheirCertificate(t *testing.T) {
 			t.Errorf("with certificates from %s there are %v at Cloudflare, want %d: the proxies' one and its use", kind, got, want)
 		}
 	}
-}
-
-// unpacked is what a host makes of a packed text.
-func unpacked(t *testing.T, text string) string {
-	t.Helper()
-	raw, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(text, "\n", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := gzip.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
 }
 
 func TestProtectionIsAskedFor(t *testing.T) {
