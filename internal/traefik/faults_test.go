@@ -173,13 +173,13 @@ func TestWithoutTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := plan.Files[routesFile]; strings.Contains(text, "tls") || !strings.Contains(text, "- web\n") {
+	if text := plan.Files[routesFile]; strings.Contains(text, "tls:") || !strings.Contains(text, "- web\n") {
 		t.Errorf("the route wants TLS:\n%s", text)
 	}
 	if len(plan.Notes) != 1 {
 		t.Errorf("notes: %q", plan.Notes)
 	}
-	if strings.Contains(plan.Files[middlewaresFile], "stsSeconds") {
+	if strings.Contains(plan.Files[routesFile], "stsSeconds") {
 		t.Error("browsers are told to use TLS where there is none")
 	}
 }

@@ -21,8 +21,9 @@ const (
 // How connections to tasks are kept.
 const (
 	// dialTimeout is for all addresses of a service together: a host that is gone
-	// answers nothing, and the next task is asked after its share.
-	dialTimeout = 5 * time.Second
+	// answers nothing, nor does the address of a task that was killed, and the next
+	// one is asked after its share.
+	dialTimeout = 3 * time.Second
 	// idleTimeout is below the shortest time after which common servers close a
 	// connection themselves (2 s): a request on a connection that is just being
 	// closed would fail.

@@ -48,6 +48,16 @@ type planner struct {
 // New decodes, checks and renders the labels of all services. Its error joins
 // all faults, each with its place first.
 func New(services []Service, o Options) (*Plan, error) {
+	p := read(services, o)
+	if err := p.render(); err != nil {
+		return nil, err
+	}
+	p.finish()
+	return p.plan, joined(p.faults)
+}
+
+// read takes over what all labels say.
+func read(services []Service, o Options) *planner {
 	p := &planner{
 		Options: o, plan: &Plan{Files: map[string]string{}, Sticky: map[string][]string{}},
 		out:     dynamic.Configuration{HTTP: emptyHTTP(), TCP: emptyTCP(), UDP: emptyUDP()},
@@ -72,11 +82,7 @@ func New(services []Service, o Options) (*Plan, error) {
 	}
 	p.checkUnused()
 	p.checkShadows()
-	if err := p.render(); err != nil {
-		return nil, err
-	}
-	p.finish()
-	return p.plan, joined(p.faults)
+	return p
 }
 
 func emptyHTTP() *dynamic.HTTPConfiguration {

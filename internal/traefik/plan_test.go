@@ -56,6 +56,8 @@ var rendered = map[string][]Service{
 	"plain": {plain("old", "old.example.org", "traefik.http.routers.web.entrypoints=web,websecure\ntraefik.http.routers.web.tls=true\ntraefik.http.services.web.loadbalancer.passhostheader=false")},
 	"passthrough": {labelled("db", "pg", "traefik.tcp.routers.pg.rule=HostSNI(`db.example.org`)\ntraefik.tcp.routers.pg.tls.passthrough=true\ntraefik.tcp.services.pg.loadbalancer.server.port=5432\n"+
 		"traefik.tcp.services.pg.loadbalancer.proxyprotocol.version=1\ntraefik.tcp.routers.pg.entrypoints=postgres")},
+	"timeouts": {labelled("a", "t", "traefik.tcp.routers.t.rule=HostSNI(`a.example`)\ntraefik.tcp.routers.t.tls.passthrough=true\ntraefik.tcp.services.t.loadbalancer.server.port=1\n"+
+		"traefik.tcp.services.t.loadbalancer.serverstransport=own\ntraefik.tcp.serverstransports.own.proxyprotocol.version=2")},
 	"reencrypt": {labelled("mail", "imap", "traefik.tcp.routers.imap.rule=HostSNI(`mail.example.org`)\ntraefik.tcp.routers.imap.tls=true\ntraefik.tcp.services.imap.loadbalancer.server.port=993\n"+
 		"traefik.tcp.services.imap.loadbalancer.server.tls=true\ntraefik.tcp.services.imap.loadbalancer.serverstransport=own\ntraefik.tcp.serverstransports.own.tls.insecureskipverify=true\n"+
 		"traefik.tcp.serverstransports.own.proxyprotocol=true\ntraefik.tcp.serverstransports.own.dialtimeout=0")},
@@ -84,8 +86,12 @@ func TestFilesAreGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden.Compare(t, "testdata/"+name+".yaml", plan.Files[routesFile])
 			reads(t, plan)
+			labels, err := text(pruned(read(services, o).out))
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden.Compare(t, "testdata/"+name+".yaml", labels)
 		})
 	}
 }
@@ -98,7 +104,7 @@ func TestOwnMiddlewaresAreGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden.Compare(t, "testdata/"+name+".yaml", plan.Files[middlewaresFile])
+		golden.Compare(t, "testdata/"+name+".yaml", plan.Files[routesFile])
 		reads(t, plan)
 	}
 }

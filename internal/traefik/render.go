@@ -3,6 +3,7 @@ package traefik
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -10,21 +11,23 @@ import (
 	"skep/internal/traefik/dynamic"
 )
 
-// Names of the files in the watched folder.
-const (
-	routesFile      = "routes.yaml"
-	middlewaresFile = "middlewares.yaml"
-)
+// routesFile is the file in the watched folder. It is one for all, so that one
+// renaming brings everything that belongs together.
+const routesFile = "routes.yaml"
 
-// render writes the files.
+// render writes the file.
 func (p *planner) render() error {
-	for file, c := range map[string]dynamic.Configuration{routesFile: p.out, middlewaresFile: p.ownConfiguration()} {
-		text, err := text(pruned(c))
-		if err != nil {
-			return fmt.Errorf("render %s: %w", file, err)
-		}
-		p.plan.Files[file] = text
+	c, own := p.out, p.ownConfiguration()
+	maps.Copy(c.HTTP.Services, own.HTTP.Services)
+	maps.Copy(c.HTTP.Middlewares, own.HTTP.Middlewares)
+	maps.Copy(c.HTTP.ServersTransports, own.HTTP.ServersTransports)
+	maps.Copy(c.TCP.Middlewares, own.TCP.Middlewares)
+	maps.Copy(c.TCP.ServersTransports, own.TCP.ServersTransports)
+	text, err := text(pruned(c))
+	if err != nil {
+		return fmt.Errorf("render %s: %w", routesFile, err)
 	}
+	p.plan.Files[routesFile] = text
 	return nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"net"
 	"slices"
 
+	"github.com/traefik/paerser/types"
+
 	"skep/internal/traefik/dynamic"
 )
 
@@ -25,6 +27,9 @@ func (p *planner) tcp(s *source) {
 		t, place := conf.ServersTransports[entry], s.at("tcp.serversTransports", entry)
 		if t.TLS != nil {
 			p.checkAuthorities(t.TLS.RootCAs, s.at("tcp.serversTransports", entry, "tls", "rootCAs"))
+		}
+		if t.DialTimeout == nil {
+			t.DialTimeout = new(types.Duration(dialTimeout))
 		}
 		put(p, s, tcpTransport, p.out.TCP.ServersTransports, entry, t, place)
 	}
