@@ -127,7 +127,24 @@ func (e *entrance) publish(ctx *pulumi.Context, c *Config, stacks map[string]*st
 	for _, name := range slices.Sorted(maps.Keys(stacks)) {
 		after = append(after, stacks[name].Deployed())
 	}
+	e.admit(stacks)
 	return e.running.Publish(ctx, "ingress", certificates, clientCA, after)
+}
+
+// usersFile is who may come in by basic auth. It is written before routes.yaml,
+// whose routes refer to it.
+const usersFile = "logins.yaml"
+
+// admit tells Traefik who may come in where stacks ask for a password.
+func (e *entrance) admit(stacks map[string]*stack.Stack) {
+	if len(e.plan.Users) == 0 {
+		return
+	}
+	values := pulumi.StringMap{}
+	for _, u := range e.plan.Users {
+		values[u.Middleware] = stacks[u.Stack].Secret(u.Secret)
+	}
+	e.running.Hide(usersFile, values.ToStringMapOutput().ApplyT(traefik.UsersFile).(pulumi.StringOutput))
 }
 
 // certificates are those that Traefik shows, and who signs the proxies that may

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -37,6 +38,16 @@ type Ingress struct {
 	args    *Args
 	dynamic map[string]string
 	issuer  *issuer
+	hidden  map[string]pulumi.StringInput
+}
+
+// Hide adds a file for Traefik whose text is a secret: previews do not show it.
+// It counts for what Publish writes.
+func (i *Ingress) Hide(name string, text pulumi.StringInput) {
+	if i.hidden == nil {
+		i.hidden = map[string]pulumi.StringInput{}
+	}
+	i.hidden[name] = text
 }
 
 // Certificate is one that Traefik shows to visitors.
@@ -159,14 +170,22 @@ func (i *Ingress) stdin(certificates []Certificate, clientCA pulumi.StringInput)
 	for _, c := range certificates {
 		values = append(values, c.Chain, c.Key)
 	}
+	names := slices.Sorted(maps.Keys(i.hidden))
+	for _, name := range names {
+		values = append(values, i.hidden[name])
+	}
 	text := pulumi.All(values...).ApplyT(func(all []any) (string, error) {
+		texts := maps.Clone(i.dynamic)
+		for n, name := range names {
+			texts[name] = all[2+2*len(certificates)+n].(string)
+		}
 		var pairs []pair
 		for n, c := range certificates {
 			pairs = append(pairs, pair{c.Name, all[2+2*n].(string), all[3+2*n].(string)})
 		}
-		return packed(i.dynamic, pairs, all[0].(string), all[1].(string))
+		return packed(texts, pairs, all[0].(string), all[1].(string))
 	}).(pulumi.StringOutput)
-	if len(certificates) == 0 && i.issuer == nil {
+	if len(certificates)+len(names) == 0 && i.issuer == nil {
 		return text
 	}
 	return pulumi.ToSecret(text).(pulumi.StringOutput)

@@ -34,6 +34,11 @@ type Stack struct {
 // Deployed is the resource after which the stack runs.
 func (s *Stack) Deployed() pulumi.Resource { return s.deployed }
 
+// Secret is the value of one of the stack's secrets.
+func (s *Stack) Secret(name string) pulumi.StringOutput {
+	return s.values.MapIndex(pulumi.String(name))
+}
+
 // Args describe a stack.
 type Args struct {
 	// File is the compose file.
