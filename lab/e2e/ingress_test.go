@@ -170,14 +170,15 @@ func testZones(c *checkout) {
 			c.t.Errorf("%s asks for the service of another zone: %q, want %q", host, got, want)
 		}
 	}
-	// Its address does not help: there is no way from one network to the other.
+	// Its address does not help: there is no way from one network to the other. (On
+	// its way out of the host, somebody else may have that address, and answer.)
 	on := c.on("node-1", `docker service ps vault_safe --filter desired-state=running --format "{{.Node}}" | head -n1`)
 	address := c.on(on, `docker inspect "$(docker ps -q --filter name=vault_safe | head -n1)" --format '{{(index .NetworkSettings.Networks "edge-core").IPAddress}}'`)
-	if got := c.on(on, inside("ingress_traefik")+"curl -s -o /dev/null --max-time 5 -w %{http_code} http://"+address+":8080/"); got != "200" {
+	if got := c.on(on, inside("ingress_traefik")+"curl -s --max-time 5 http://"+address+":8080/"); !strings.Contains(got, "Hostname: ") {
 		c.t.Fatalf("Traefik does not reach %s, so this proves nothing: %s", address, got)
 	}
 	for _, from := range hosts {
-		if got := c.on(from, inside("guest_visitor")+"curl -s -o /dev/null --max-time 3 -w %{http_code} http://"+address+":8080/ || true"); got != "000" {
+		if got := c.on(from, inside("guest_visitor")+"curl -s --max-time 3 http://"+address+":8080/ || true"); strings.Contains(got, "Hostname: ") {
 			c.t.Errorf("a service of the zone users on %s reaches one of core: %s", from, got)
 		}
 	}
