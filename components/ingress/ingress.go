@@ -140,7 +140,9 @@ func (i *Ingress) Issue(script host.Script, given pulumi.StringInput) {
 // what they lead to runs. clientCA, PEM, is who signs those that may connect at
 // all; empty lets everybody.
 func (i *Ingress) Publish(ctx *pulumi.Context, name string, certificates []Certificate, clientCA pulumi.StringInput, after []pulumi.Resource) error {
-	run := host.RunArgs{Script: script, Stdin: i.stdin(certificates, clientCA), Undo: true}
+	// Without undo, which would run after the apply where the command is replaced:
+	// the base takes the folder away from a host that takes no visitors any more.
+	run := host.RunArgs{Script: script, Stdin: i.stdin(certificates, clientCA)}
 	if i.issuer != nil {
 		run.Args, run.Limit = []string{"--acme", i.issuer.script.Path()}, issuerLimit
 	}

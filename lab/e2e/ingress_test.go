@@ -241,17 +241,17 @@ func testIngressDrift(c *checkout) {
 			c.t.Errorf("%s has drifted already: %s", host, out)
 		}
 	}
-	c.on("node-1", `cd /var/lib/skep/ingress && echo "http: {}" >dynamic/routes.yaml && touch dynamic/strange.yaml`)
+	c.on("node-1", `cd /var/lib/skep/ingress/dynamic && sed -i s/vault.skep.test/thief.skep.test/ routes.yaml && touch strange.yaml`)
 	c.until(20*time.Second, "the route to go", func() bool {
-		_, err := c.try(fetch(c, "lab", "guest.skep.test", addresses(c)[0], "2>/dev/null"))
+		_, err := c.try(fetch(c, "lab", "vault.skep.test", addresses(c)[0], "2>/dev/null"))
 		return err != nil
 	})
 	if out, err := c.ingressScript("node-1", "check"); err == nil || strings.Count(out, "dynamic/") < 2 {
 		c.t.Errorf("what was changed by hand is not told (%v): %s", err, out)
 	}
-	c.pulumi("lab", "pulumi up --yes --skip-preview --target-replace '**ingress-node-1'")
+	c.pulumi("lab", "pulumi up --yes --skip-preview --target-replace '**::ingress-node-1'")
 	c.until(20*time.Second, "the route to be back", func() bool {
-		_, err := c.try(fetch(c, "lab", "guest.skep.test", addresses(c)[0], ""))
+		_, err := c.try(fetch(c, "lab", "vault.skep.test", addresses(c)[0], ""))
 		return err == nil
 	})
 	if out, err := c.ingressScript("node-1", "check"); err != nil {
