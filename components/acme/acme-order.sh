@@ -53,24 +53,26 @@ newest() {
 # order FORCED gets a certificate, or waits for the host that is getting one. What
 # goes wrong is in $why.
 order() {
-	local wait
-	if [ -z "$1" ]; then
-		wait=$(resting)
-		if [ "$wait" -gt 0 ]; then
-			why="no new order for another $(((wait + 59) / 60)) minutes: $(last_failure)"
-			return 0
-		fi
-	fi
+	if [ -z "$1" ] && too_soon; then return 0; fi
 	if ! claim; then
 		await "$1"
 		return 0
 	fi
-	# Between the look and the lock, another may have finished.
+	# Between the look and the lock, another may have got one, or failed.
 	newest
-	if [ -z "$1" ] && lasting "$work/now"; then return 0; fi
-	obtain
+	if [ -n "$1" ] || { ! lasting "$work/now" && ! too_soon; }; then
+		obtain
+		newest
+	fi
 	release
-	newest
+}
+
+# too_soon says whether an order must wait, and why.
+too_soon() {
+	local wait
+	wait=$(resting)
+	[ "$wait" -gt 0 ] || return 1
+	why="no new order for another $(((wait + 59) / 60)) minutes: $(last_failure)"
 }
 
 # resting prints the seconds until the next order may be: after success as long as

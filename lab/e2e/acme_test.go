@@ -52,13 +52,13 @@ func certificateOf(c *checkout, host string) (*x509.Certificate, error) {
 	return connection.ConnectionState().PeerCertificates[0], nil
 }
 
-// shown waits until a host shows a certificate that validates and is not the one
+// shown waits until a host, which may just have booted, shows a certificate that validates and is not the one
 // with this serial number.
 func shown(c *checkout, host, other string) string {
 	c.t.Helper()
 	var serial string
 	var err error
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		var certificate *x509.Certificate
 		if certificate, err = certificateOf(c, host); err == nil {
 			if serial = certificate.SerialNumber.String(); serial != other {
