@@ -52,8 +52,8 @@ func certificateOf(c *checkout, host string) (*x509.Certificate, error) {
 	return connection.ConnectionState().PeerCertificates[0], nil
 }
 
-// shown waits until a host, which may just have booted, shows a certificate that validates and is not the one
-// with this serial number.
+// shown waits until a host, which may just have booted, shows a certificate that
+// validates and is not the one with this serial number.
 func shown(c *checkout, host, other string) string {
 	c.t.Helper()
 	var serial string
