@@ -128,12 +128,19 @@ func testACMESecrets(c *checkout) {
 	}
 }
 
+// traefikOn is Traefik's container on a host, and since when it runs.
+func traefikOn(c *checkout, host string) string {
+	c.t.Helper()
+	return c.on(host, `docker ps -q --filter label=com.docker.swarm.service.name=ingress_traefik | xargs docker inspect --format "{{.Id}} {{.State.StartedAt}}"`)
+}
+
 // testRenewedByAnother forces a renewal while the swarm's leader, which has the
 // newest of everything, is off.
 func testRenewedByAnother(c *checkout) {
-	before := tasks(c)
+	before := map[string]string{}
 	serial, leader := shown(c, "node-1", ""), ""
 	for _, host := range hosts {
+		before[host] = traefikOn(c, host)
 		if c.on(host, "docker node inspect self --format {{.ManagerStatus.Leader}}") == "true" {
 			leader = host
 		}
@@ -173,10 +180,10 @@ func testRenewedByAnother(c *checkout) {
 	if now := journal(c, "accounts in memory"); len(now) != len(accounts) || len(now) != 1 {
 		c.t.Errorf("want one account:\n%s", strings.Join(now, "\n"))
 	}
-	// The leader's own task is another after its death; those of the others are not.
+	// The leader's own is another after its death; those of the others are not.
 	for _, host := range alive {
-		if got := strings.Fields(c.on(host, `docker ps -q --no-trunc --filter label=com.docker.swarm.service.name=ingress_traefik --format "{{.Label \"com.docker.swarm.task.id\"}}"`)); len(got) != 1 || !strings.Contains(before, got[0]) {
-			c.t.Errorf("%s runs another task of Traefik than before the renewal: %v", host, got)
+		if got := traefikOn(c, host); got != before[host] {
+			c.t.Errorf("%s runs Traefik in %q, before the renewal in %q", host, got, before[host])
 		}
 	}
 	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
