@@ -34,7 +34,7 @@ wave_digest() {
 		cat "$work/wave-$1.yaml"
 		[ ! -e "$work/docker/config.json" ] || cat "$work/docker/config.json"
 		jq -cS --argjson names "$(services_of "$1")" '
-			[.[] | .Spec | select(.Name | IN($names[]))] | sort_by(.Name)' "$work/services.json"
+			[.[] | .Spec | select(.Name | IN($names[])) | .TaskTemplate.ForceUpdate = 0] | sort_by(.Name)' "$work/services.json"
 	} | sha256sum | cut -d' ' -f1
 }
 

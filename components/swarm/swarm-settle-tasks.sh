@@ -62,11 +62,37 @@ movable() {
 drain() {
 	local node=$1 services said
 	services=$(ask tasks "{\"node\":[\"$node\"],\"desired-state\":[\"running\",\"ready\"]}" | jq -c '[.[].ServiceID] | unique')
+	if ready "$node"; then ahead "$node"; fi
 	write docker node update --availability drain "$node"
 	ready "$node" || return 0
 	wait_until "$drain_limit" "the tasks of ${name_of[$node]:-$node} to run elsewhere; see: docker node ps $node" moved "$node" "$services"
 	said=$(homeless "$services")
 	[ -z "$said" ] || tell "drained, and these wait for a host that may run them" <<<"$said"
+}
+
+# ahead NODE: draining ends tasks before others run in their place. So a service
+# that runs on this node alone goes before, by its own rules for updates: a new
+# task first, where it says so, and no more at once than it allows.
+ahead() {
+	local node=$1 name names
+	names=$(alone "$node" "$(bound "$node" | sed -n 's/^service \(.*\): no other.*/\1/p' | xargs)")
+	[ -n "$names" ] || return 0
+	write docker node update --availability pause "$node"
+	while read -r name; do
+		log "moving service $name"
+		timeout "$drain_limit" docker service update --force --no-resolve-image --detach=false --quiet "$name" >/dev/null 2>&1 </dev/null ||
+			log "service $name did not move by its own rules; it is moved without them"
+	done <<<"$names"
+}
+
+# alone NODE BOUND prints the services of which nothing runs elsewhere, but for
+# those that cannot.
+alone() {
+	world | jq -rs --arg node "$1" --arg bound "$2" '
+		. as [$_, $services, $tasks] |
+		$services[] | select(.Spec.Mode.Replicated and (.Spec.Name | IN(($bound / " ")[]) | not)) | .ID as $id |
+		[$tasks[] | select(.ServiceID == $id and .Status.State == "running") | .NodeID] |
+		select(length > 0 and all(.[]; . == $node)) | $services[] | select(.ID == $id) | .Spec.Name'
 }
 
 # moved NODE SERVICES: nothing runs on the node, and of each service all runs
@@ -92,4 +118,15 @@ homeless() {
 		$services[] | select(.ID | IN($ids[])) | . as $service |
 		[$tasks[] | select(.ServiceID == $service.ID and .Status.State == "pending") | .Status.Err // empty] | unique[] |
 		"service \($service.Spec.Name): \(.)"'
+}
+
+# global_there NODE: every global service that may run on the node does, and has
+# no task there that has yet to come.
+global_there() {
+	local left
+	left=$({ ask services && ask tasks "{\"node\":[\"$1\"],\"desired-state\":[\"running\"]}"; } | jq -s '
+		. as [$services, $tasks] |
+		[$services[] | select(.Spec.Mode.Global) | .ID] as $global |
+		[$tasks[] | select(.ServiceID | IN($global[])) | select(.Status.State != "running")] | length') || return 1
+	[ "$left" = 0 ]
 }
