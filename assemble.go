@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"os"
 	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -66,6 +67,9 @@ func toolbox(manager bool) host.Toolbox {
 	return scripts
 }
 
+// replaceVariable names the host that scripts/replace is about to replace.
+const replaceVariable = "SKEP_REPLACE"
+
 // newHosts makes or adopts every machine.
 func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud, visitors []netip.Prefix) ([]*host.Host, error) {
 	if err := toolbox(true).Show(ctx, "toolbox"); err != nil {
@@ -92,7 +96,7 @@ func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud, visit
 			existing := h.existing()
 			args.Existing = &existing
 		} else {
-			args.Droplet = &host.DropletArgs{Region: h.Region, Size: h.Size, Image: h.Image, Cloud: cloud}
+			args.Droplet = &host.DropletArgs{Region: h.Region, Size: h.Size, Image: h.Image, Cloud: cloud, Fresh: os.Getenv(replaceVariable) == h.Name}
 		}
 		made, err := host.New(ctx, h.Name, args)
 		if err != nil {

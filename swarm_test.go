@@ -39,3 +39,14 @@ func TestHostsLearnWhichNodesAreLost(t *testing.T) {
 		t.Errorf("stdin of the join = %q, want %q", got, want)
 	}
 }
+
+// A machine stays what it was made as, but for one that is being replaced.
+func TestReplacedDropletIsMadeAsConfigSays(t *testing.T) {
+	t.Setenv(replaceVariable, "node-2")
+	g := pulumitest.Run(t, world(shipped(t, "lab")))
+	for name, want := range map[string]int{"node-1": 3, "node-2": 0} {
+		if got := g.Named(t, dropletToken, name).RegisterRPC.GetIgnoreChanges(); len(got) != want {
+			t.Errorf("%s ignores changes of %v", name, got)
+		}
+	}
+}

@@ -166,15 +166,40 @@ version() {
 	if ! means "$pin" "$(installed "$package")"; then
 		# All hosts come by here at once, and each restart takes a manager away.
 		[ "$(docker info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null)" != active ] ||
-			die "skep:engine.version: $package here is $(installed "$package"), config wants $pin, and this host is in a swarm: drain one host after the other, run on it apt-get install --allow-change-held-packages $package=$(candidate "$package" "$pin"), then pulumi up"
-		apt_get update
-		packages=("$package")
-		if [ "$package" = docker-ce ]; then packages+=(docker-ce-cli); fi
-		with_version "$pin"
-		apt_get install -y --no-install-recommends --allow-downgrades --allow-change-held-packages "${packages[@]}"
+			die "skep:engine.version: $package here is $(installed "$package"), config wants $pin, and this host is in a swarm: scripts/upgrade-engine exchanges it on one host after the other; then pulumi up"
+		exchange "$pin"
 	fi
 	[ "$(cat "$held" 2>/dev/null)" = "$package" ] || apt-mark hold "$package" >/dev/null
 	printf '%s\n' "$package" | install_file 600 "$held" >/dev/null
+}
+
+# exchange PIN [OPTION...] puts the pinned version in the engine's place.
+exchange() {
+	local package packages
+	package=$(engine_package)
+	apt_get update
+	packages=("$package")
+	if [ "$package" = docker-ce ]; then packages+=(docker-ce-cli); fi
+	with_version "$1"
+	apt_get install -y --no-install-recommends --allow-downgrades --allow-change-held-packages "${@:2}" "${packages[@]}"
+}
+
+# do_up is for scripts/upgrade-engine, on a host that has been drained: it
+# exchanges the engine although the host is in a swarm, with --again yes also for
+# the same version.
+do_up() {
+	local pin package again
+	pin=$(option engine-version "$@")
+	again=$(option again "$@")
+	package=$(engine_package)
+	[ -n "$package" ] || die "the engine here came from no package"
+	if [ "$again" = yes ] || ! means "$pin" "$(installed "$package")"; then
+		exchange "$pin" ${again:+--reinstall}
+	fi
+	version "$pin"
+	systemctl start docker.service || die "Docker does not start; see: journalctl -u docker"
+	wait_until 60 "Docker Engine" docker info
+	installed "$package"
 }
 
 release() {

@@ -31,6 +31,9 @@ type DropletArgs struct {
 	Region, Size, Image string
 	// Cloud is what all droplets of a cluster share.
 	Cloud *Cloud
+	// Fresh is for a machine that is being replaced: it gets image, user data and
+	// keys as they are now, not as they were when the one before it was made.
+	Fresh bool
 }
 
 // create makes the droplet and brings its SSH host key under control.
@@ -51,6 +54,12 @@ func (h *Host) create(ctx *pulumi.Context, name string, args *DropletArgs) error
 	})
 	userData := pulumi.ToSecret(pulumix.Cast[pulumi.StringOutput](
 		pulumix.Apply2Err(bootstrap, args.Cloud.publicKey, cloudConfig))).(pulumi.StringOutput)
+	// DigitalOcean replaces a machine for any of these; none is a reason to throw
+	// one away.
+	ignored := []string{"userData", "sshKeys", "image"}
+	if args.Fresh {
+		ignored = nil
+	}
 	droplet, err := digitalocean.NewDroplet(ctx, name, &digitalocean.DropletArgs{
 		Name:   pulumi.String(h.Name),
 		Region: pulumi.String(args.Region),
@@ -63,10 +72,7 @@ func (h *Host) create(ctx *pulumi.Context, name string, args *DropletArgs) error
 		Tags:         pulumi.StringArray{args.Cloud.tag},
 		UserData:     userData,
 		DropletAgent: pulumi.Bool(false), // it would let the web console past our SSH settings
-	}, pulumi.Parent(h),
-		// DigitalOcean replaces a machine for any of these; none is a reason to
-		// throw one away.
-		pulumi.IgnoreChanges([]string{"userData", "sshKeys", "image"}))
+	}, pulumi.Parent(h), pulumi.IgnoreChanges(ignored))
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,10 @@ directory=$(jq -r .DockerRootDir <<<"$info")
 ends=$(openssl x509 -noout -enddate -in "$directory/swarm/certificates/swarm-node.crt" 2>/dev/null | cut -d= -f2)
 if [ -n "$ends" ]; then ends=$(date -d "$ends" +%s); fi
 
+# A manager whose own key is encrypted is one of a locked swarm.
+encrypted=false
+if grep -qs '^-----BEGIN ENCRYPTED' "$directory/swarm/certificates/swarm-node.key"; then encrypted=true; fi
+
 nodes=null
 if [ "$(jq -r .Swarm.ControlAvailable <<<"$info")" = true ] && ids=$(timeout 25 docker node ls -q 2>/dev/null); then
 	tasks=$(curl -fsS --max-time 20 --unix-socket /run/docker.sock -G http://docker/tasks --data-urlencode 'filters={"desired-state":["running"]}' |
@@ -27,7 +31,7 @@ if [ "$(jq -r .Swarm.ControlAvailable <<<"$info")" = true ] && ids=$(timeout 25 
 		leader: (.ManagerStatus.Leader // false), reachability: .ManagerStatus.Reachability, tasks: ($tasks[.ID] // 0)})')
 fi
 
-jq -c --argjson nodes "$nodes" --arg ends "$ends" '{
+jq -c --argjson nodes "$nodes" --arg ends "$ends" --argjson encrypted "$encrypted" '{
 	id: .Swarm.NodeID, state: .Swarm.LocalNodeState, error: .Swarm.Error, manager: .Swarm.ControlAvailable,
 	address: .Swarm.NodeAddr, engine: .ServerVersion, ends: ($ends | if . == "" then null else tonumber end),
-	rotating: (.Swarm.Cluster.RootRotationInProgress // false), nodes: $nodes}' <<<"$info"
+	encrypted: $encrypted, rotating: (.Swarm.Cluster.RootRotationInProgress // false), nodes: $nodes}' <<<"$info"

@@ -24,13 +24,10 @@ ask_hosts() {
 	done
 }
 
-# nodes_of_swarm prints all of it as JSON, judged by nodes.jq.
-nodes_of_swarm() {
-	ask_hosts
+# judged prints all of what ask_hosts got as JSON, judged by nodes.jq.
+judged() {
 	query 'del(.sshPrivateKey, .unlockKey, .peers)' |
 		jq -n --argjson said "$said" --argjson why "$unreached" --slurpfile outputs /dev/stdin '$outputs[0] as $stack | '"$(<"$here/lib/nodes.jq")"
-	rm -rf "$folder"
-	folder=''
 }
 
 # speaker [HOST] prints a manager that speaks for the swarm, not HOST, after

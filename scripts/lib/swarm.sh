@@ -24,3 +24,29 @@ confirm() {
 	read -r -p "$1 " answer
 	[[ "$answer" == "$2" ]] || die "nothing was changed"
 }
+
+# unlock HOST gives it the key of the swarm's lock where it waits for one, and
+# waits until it is in.
+unlock() {
+	local host="$1" state command_line
+	as_root "$host" 30 docker info --format '"{{.Swarm.LocalNodeState}}"'
+	state="$("${command_line[@]}" </dev/null)" || {
+		say "$host: not reached, or its engine does not answer"
+		return 1
+	}
+	if [[ "$state" != locked ]]; then
+		say "$host: not locked ($state)"
+		return
+	fi
+	as_root "$host" 90 docker swarm unlock
+	query -r .unlockKey | "${command_line[@]}" >/dev/null || {
+		say "$host: the key was refused. Was it changed by hand? pulumi up --replace '**swarm-settle' reads it anew"
+		return 1
+	}
+	as_root "$host" 90 "sh -c 'until docker node ls >/dev/null 2>&1; do sleep 0.5; done'"
+	"${command_line[@]}" </dev/null || {
+		say "$host: unlocked, but it does not reach the other managers; scripts/nodes tells more"
+		return 1
+	}
+	say "$host: unlocked"
+}
