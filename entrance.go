@@ -52,7 +52,7 @@ func (c *Config) planEntrance(files []*compose.File, visitors []netip.Prefix) (*
 	plan, err := traefik.New(routed, traefik.Options{
 		TLS: c.tls(), HSTS: *c.Ingress.HSTS, Default: traefik.Default(), EntryPoints: c.Ingress.EntryPoints,
 		Auth: c.Ingress.Auth.forwardAuth(), Mesh: c.inner(), Trusted: visitors,
-		Maintenance: c.Ingress.Maintenance,
+		Maintenance: c.Ingress.Maintenance, Certified: c.originPulls(),
 	})
 	e := &entrance{plan: plan}
 	if err != nil || len(plan.Routes) == 0 && !c.Ingress.set {

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"skep/internal/toolbox"
+	"skep/internal/traefik"
 )
 
 // Where the container finds what hosts keep in folder.
@@ -66,7 +67,9 @@ var suites = []string{
 // there is no certificate for, or for none, gets none: it would tell what this is.
 func tlsText(pairs []pair, clientCA string) (string, error) {
 	options := map[string]any{"minVersion": "VersionTLS12", "cipherSuites": suites, "sniStrict": true}
+	kinds := map[string]any{"default": options}
 	if clientCA != "" {
+		kinds[traefik.Uncertified] = maps.Clone(options)
 		options["clientAuth"] = map[string]any{"clientAuthType": "RequireAndVerifyClientCert", "caFiles": []string{clientCA}}
 	}
 	var certificates []map[string]string
@@ -75,7 +78,7 @@ func tlsText(pairs []pair, clientCA string) (string, error) {
 			"certFile": inContainer + "/certs/" + p.file() + ".crt", "keyFile": inContainer + "/certs/" + p.file() + ".key",
 		})
 	}
-	text := map[string]any{"options": map[string]any{"default": options}}
+	text := map[string]any{"options": kinds}
 	if len(certificates) > 0 {
 		text["certificates"] = certificates
 	}

@@ -79,3 +79,13 @@ func (p *planner) knownEntryPoints(protocol string) string {
 func (p *planner) note(place, format string, args ...any) {
 	p.plan.Notes = append(p.plan.Notes, fault(place, format, args...).Error())
 }
+
+// tlsOptions are those of a router, empty for the default ones. Which count for a
+// connection goes by the host's name, so one router of a host on websecure that
+// demands a certificate makes all of them do so there.
+func (p *planner) tlsOptions(s *source, e entry) string {
+	if p.Certified && (e.mesh || s.Access == "mesh" || !slices.Contains(e.points, webSecure)) {
+		return Uncertified + "@file"
+	}
+	return ""
+}

@@ -48,7 +48,7 @@ func (p *planner) httpRouter(s *source, entry string, router *dynamic.Router) {
 	case said && !asked && slices.Contains(e.points, webSecure):
 		p.fault(at("tls"), "http router %q: entry point websecure is for TLS only: leave the label out", entry)
 	case p.TLS && (asked || !said):
-		router.TLS = &dynamic.RouterTLSConfig{}
+		router.TLS = &dynamic.RouterTLSConfig{Options: p.tlsOptions(s, e)}
 	}
 	if slices.Contains(p.Maintenance, s.Stack) {
 		router.Service = maintenance + "@file"

@@ -153,3 +153,28 @@ func TestUsersFile(t *testing.T) {
 		}
 	}
 }
+
+// Behind proxies that show a certificate, those who cannot have it are not asked
+// for it.
+func TestCertified(t *testing.T) {
+	services := []Service{
+		plain("shop", "shop.example.org", ""),
+		with(plain("admin", "admin.example.org", ""), func(s *Service) { s.Access = "mesh" }),
+		plain("peek", "peek.example.org", "traefik.http.routers.web.entrypoints=internal"),
+		labelled("mail", "smtp", "traefik.tcp.routers.smtps.rule=HostSNI(`mail.example.org`)\ntraefik.tcp.routers.smtps.tls=true\n"+
+			"traefik.tcp.routers.smtps.entrypoints=smtps\ntraefik.tcp.services.smtps.loadbalancer.server.port=465"),
+	}
+	for certified, want := range map[bool]int{false: 0, true: 3} {
+		o := usual()
+		o.EntryPoints["smtps"], o.Certified = "465/tcp", certified
+		plan, err := New(services, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := plan.Files[routesFile]
+		if got := strings.Count(text, "options: "+Uncertified+"@file"); got != want {
+			t.Errorf("certified %v: %d routers ask for no certificate, want %d:\n%s", certified, got, want, text)
+		}
+		reads(t, plan)
+	}
+}

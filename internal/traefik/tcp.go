@@ -51,6 +51,9 @@ func (p *planner) tcpRouter(s *source, entry string, router *dynamic.TCPRouter) 
 	p.checkPriority(router.Priority, at("priority"))
 	r := p.rule(router.Rule, "tcp", entry, at("rule"))
 	passthrough := router.TLS != nil && router.TLS.Passthrough != nil && *router.TLS.Passthrough
+	if router.TLS != nil && !passthrough && router.TLS.Options == "" {
+		router.TLS.Options = p.tlsOptions(s, e)
+	}
 	switch {
 	case router.TLS == nil && len(named) == 0:
 		p.fault(at("rule"), "tcp router %q has neither TLS nor an entry point of its own: add traefik.tcp.routers.%s.tls, or an entry point: %s", entry, entry, p.knownEntryPoints("tcp"))

@@ -87,7 +87,15 @@ type Options struct {
 	// Trusted are the proxies in front of Traefik whose word on the client's
 	// address counts.
 	Trusted []netip.Prefix
+	// Certified says that websecure is for proxies which show a certificate
+	// (TLS options default); whoever comes over the mesh, or to another entry
+	// point, has none to show (TLS options Uncertified).
+	Certified bool
 }
+
+// Uncertified are the TLS options, of a file of their own, that ask visitors for
+// no certificate.
+const Uncertified = "skep-uncertified"
 
 // ForwardAuth is where an identity provider answers whether a request may pass.
 type ForwardAuth struct {
