@@ -200,7 +200,7 @@ func (c *Config) keys() map[string]any {
 	return map[string]any{
 		"hosts": &c.Hosts, "networks": &c.Networks, "mesh": &c.Mesh, "swarm": &c.Swarm, "digitalocean": &c.DigitalOcean,
 		"admins": &c.Admins, "engine": &c.Engine, "upgrades": &c.Upgrades, "dns": &c.DNS, "ingress": &c.Ingress, "stacks": &c.Stacks,
-		"images": &c.Images,
+		"images":    &c.Images,
 		"variables": &c.Variables,
 	}
 }

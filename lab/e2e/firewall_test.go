@@ -26,6 +26,7 @@ func TestFirewall(t *testing.T) {
 		{"rules that lock us out fail the run", testLockout},
 		{"rules that nobody confirms go by themselves", testUnconfirmed},
 		{"visitors come through Cloudflare only", testProxied},
+		{"their proxies serve others too, who are refused", testPulls},
 		{"ranges are refreshed, and only by sound lists", testRangesRefresh},
 		{"a record of others is left alone", testRecordsOfOthers},
 		{"a boot loads the rules before Docker", testFirewallBoot},
