@@ -10,7 +10,7 @@ var importCommand = regexp.MustCompile(`(?m)^\s*(pulumi import .*)$`)
 
 // testRecordsOfOthers asks for a null MX where somebody takes mail already.
 func testRecordsOfOthers(c *checkout) {
-	zone := strings.TrimSpace(c.run(`basename .skep/lab/cloud/zone/*.json .json`))
+	zone := strings.TrimSpace(c.run(`basename "$(grep -l '"skep.test"' .skep/lab/cloud/zone/*.json)" .json`))
 	const path, others = ".skep/lab/cloud/record/0000others.json", `{"id":"0000others","zone":"skep.test","name":"skep.test","type":"MX","content":"mail.example.net","priority":10,"ttl":300,"zoneId":"`
 	c.write(path, others+zone+`"}`)
 	c.edit("Pulumi.lab.yaml", "proxied: true}", "proxied: true, mail: none, caa: [auto], dnssec: true, settings: manage}")
