@@ -95,23 +95,21 @@ func shellWord(word string) string {
 	return `"` + strings.NewReplacer("`", "\\`", `"`, `\"`, "$", `\$`).Replace(word) + `"`
 }
 
-// compared is what one of the two did, round by round.
-type compared struct {
-	latency    []time.Duration
-	throughput []float64
+// figures are what one of the two did in one round.
+type figures struct {
+	p50        time.Duration
+	throughput float64
 	failed     int
 }
 
-// round asks at a rate that leaves the machine idle, for the latency, and then
-// as fast as answers come.
-func (m *compared) round(ctx context.Context, target traffic.Target) {
-	quiet, cancel := context.WithTimeout(ctx, 5*time.Second)
+// measured asks at a rate that leaves the machine idle, for the latency, and
+// then as fast as answers come.
+func measured(ctx context.Context, target traffic.Target) figures {
+	quiet, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
 	steady := target.AtRate(quiet, 100)
-	flood := target.Flood(ctx, 16, 5*time.Second)
-	m.latency = append(m.latency, steady.P50)
-	m.throughput = append(m.throughput, flood.PerSecond)
-	m.failed += steady.Failed + flood.Failed
+	flood := target.Flood(ctx, 16, 4*time.Second)
+	return figures{steady.P50, flood.PerSecond, steady.Failed + flood.Failed}
 }
 
 // middle is the median.
@@ -120,31 +118,39 @@ func middle[T time.Duration | float64](all []T) T {
 	return sorted[len(sorted)/2]
 }
 
+// rounds is how often the two are compared.
+const rounds = 7
+
 func benchByHand(c *checkout) {
 	byHand(c)
 	v := visitors(c)["node-1"]
 	ours := traffic.Target{URL: benchPage, Address: v.to, Roots: v.roots}
-	theirs := traffic.Target{URL: strings.Replace(benchPage, "/bench", ":"+byHandPort+"/bench", 1), Address: v.to, AnyCertificate: true}
+	theirs := traffic.Target{URL: "https://bench.skep.test:" + byHandPort + "/bench", Address: v.to, AnyCertificate: true}
 	c.until(time.Minute, "the Traefik by hand to answer", func() bool {
 		return theirs.Flood(c.t.Context(), 1, 200*time.Millisecond).Failed == 0
 	})
-	var skep, hand compared
-	// They take turns, so that what else the machine does falls on both.
-	for range 5 {
-		skep.round(c.t.Context(), ours)
-		hand.round(c.t.Context(), theirs)
+	var latencies, throughputs []float64
+	row := func(what string, skep, hand figures) {
+		latencies = append(latencies, float64(hand.p50)/float64(skep.p50))
+		throughputs = append(throughputs, skep.throughput/hand.throughput)
+		c.t.Logf("bench: %-10s %10s %10s %10.0f %10.0f", what, skep.p50.Round(10*time.Microsecond), hand.p50.Round(10*time.Microsecond), skep.throughput, hand.throughput)
+		if skep.failed+hand.failed > 0 {
+			c.t.Errorf("requests failed: %d of ours, %d of theirs", skep.failed, hand.failed)
+		}
 	}
-	row := func(what string, a, b any, ratio float64) {
-		c.t.Logf("bench: %-24s %12v %12v   ratio %.2f, floor %.2f", what, a, b, ratio, floor)
+	c.t.Logf("bench: %-10s %10s %10s %10s %10s", "", "p50 skep", "by hand", "skep, 1/s", "by hand")
+	// They take turns, each as often the first as the second, and are compared
+	// round by round: what else the machine does falls on both.
+	for i := range rounds {
+		var skep, hand figures
+		if i%2 == 0 {
+			skep, hand = measured(c.t.Context(), ours), measured(c.t.Context(), theirs)
+		} else {
+			hand, skep = measured(c.t.Context(), theirs), measured(c.t.Context(), ours)
+		}
+		row(fmt.Sprintf("round %d", i+1), skep, hand)
 	}
-	c.t.Logf("bench: %-24s %12s %12s", "median of 5 rounds", "skep", "by hand")
-	a, b := middle(skep.latency), middle(hand.latency)
-	row("p50 at 100/s", a.Round(10*time.Microsecond), b.Round(10*time.Microsecond), float64(b)/float64(a))
-	x, y := middle(skep.throughput), middle(hand.throughput)
-	row("requests/s, 16 at once", int(x), int(y), x/y)
-	if skep.failed+hand.failed > 0 {
-		c.t.Errorf("requests failed: %d of ours, %d of theirs", skep.failed, hand.failed)
-	}
+	c.t.Logf("bench: ratio of p50 %.2f, of throughput %.2f, median of %d rounds, floor %.2f", middle(latencies), middle(throughputs), rounds, floor)
 }
 
 // benchRoutes brings a thousand routes to all hosts while each serves.
@@ -164,7 +170,7 @@ func benchRoutes(c *checkout) {
 		result, v := make(chan traffic.Figures, 1), all[host]
 		results[host] = result
 		go func() {
-			result <- traffic.Target{URL: benchPage, Address: v.to, Roots: v.roots}.AtRate(ctx, 100)
+			result <- traffic.Target{URL: benchPage, Address: v.to, Roots: v.roots}.AtRate(ctx, 50)
 		}()
 	}
 	c.edit(benchFile, mark, labels.String())
