@@ -114,16 +114,22 @@ func TestSlowBrowser(t *testing.T) {
 	slow(t)
 	c := newCheckout(t)
 	c.ends()
-	protocolsUp(c)
-	address := hostOutputs(c, "lab")["node-2"].PublicAddress
+	c.steps([]step{
+		{"a stack with a route of every kind comes up", protocolsUp},
+		{"a browser signs in", testBrowser},
+	})
+}
+
+func testBrowser(c *checkout) {
+	address, trusted := hostOutputs(c, "lab")["node-2"].PublicAddress, c.read(authority(c, "lab"))
 	const page = "https://members.skep.test/page?x=1"
-	shown := signInByHand(t, browse(t, c.read(authority(c, "lab")), "skep.test", address), page)
+	shown := signInByHand(c.t, browse(c.t, trusted, "skep.test", address), page)
 	if !strings.Contains(shown, `"Remote-User":["visitor"]`) {
-		t.Errorf("the page shows %s", shown)
+		c.t.Errorf("the page shows %s", shown)
 	}
 	// Were any certificate good enough, the above would show nothing.
-	err := chromedp.Do(browse(t, "", "skep.test", address), chromedp.Navigate(page))
+	err := chromedp.Do(browse(c.t, "", "skep.test", address), chromedp.Navigate(page))
 	if err == nil || !strings.Contains(err.Error(), "ERR_CERT_AUTHORITY_INVALID") {
-		t.Errorf("a browser that does not know the authority: %v", err)
+		c.t.Errorf("a browser that does not know the authority: %v", err)
 	}
 }
