@@ -72,12 +72,13 @@ func testDrain(c *checkout) {
 	}
 }
 
-func authority(c *checkout) string {
+// swarmRoot tells one certificate authority of the swarm from another.
+func swarmRoot(c *checkout) string {
 	return c.on("node-1", "docker swarm ca | sha256sum")
 }
 
 func testRoles(c *checkout) {
-	before, root, running := told(c), authority(c), tasks(c)
+	before, root, running := told(c), swarmRoot(c), tasks(c)
 	c.edit("Pulumi.lab.yaml", "{name: node-3, id: 3, role: manager}", "{name: node-3, id: 3, ingress: true}")
 	c.edit("Pulumi.lab.yaml", "{name: node-4, id: 4}", "{name: node-4, id: 4, role: manager, ingress: false}")
 	c.edit("Pulumi.lab.yaml", "  skep:dns:", "  skep:swarm: {epoch: 1, autolock: true}\n  skep:dns:")
@@ -85,7 +86,7 @@ func testRoles(c *checkout) {
 	if got := c.on("node-4", `docker node ls --format "{{.Hostname}} {{.ManagerStatus}}" | sort | sed "s/Leader/Reachable/" | xargs`); got != "node-1 Reachable node-2 Reachable node-3 node-4 Reachable" {
 		c.t.Errorf("the managers are %q", got)
 	}
-	if authority(c) == root {
+	if swarmRoot(c) == root {
 		c.t.Error("the swarm has the certificate authority that it had")
 	}
 	well(c)
