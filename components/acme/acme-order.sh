@@ -53,6 +53,10 @@ newest() {
 # order FORCED gets a certificate, or waits for the host that is getting one. What
 # goes wrong is in $why.
 order() {
+	if ! visited; then
+		log "no Traefik runs in the swarm, so no certificate is ordered"
+		return 0
+	fi
 	if [ -z "$1" ] && too_soon; then return 0; fi
 	if ! claim; then
 		await "$1"
@@ -65,6 +69,14 @@ order() {
 		newest
 	fi
 	release
+}
+
+# visited says whether anybody is there to show a certificate: where config has no
+# route any more, the timers go on.
+visited() {
+	local service
+	service=$(docker service ls -q --filter name=ingress_traefik) || die "cannot ask the swarm for its services"
+	[ -n "$service" ]
 }
 
 # too_soon says whether an order must wait, and why.

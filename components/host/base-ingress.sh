@@ -9,6 +9,8 @@
 dir=$root/var/lib/skep/ingress
 # Who Traefik runs as; its group alone, beside root, reads keys.
 group=20080
+# acme.sh, where it was applied.
+issuer=$root/usr/local/lib/skep/acme
 
 do_apply() {
 	if [ "$(option ingress "$@")" != yes ]; then
@@ -30,6 +32,10 @@ do_check() {
 	[ "$(stat -c %a "$dir/certs" 2>/dev/null)" = 750 ] || fault "$dir/certs is missing, or open to others than it should be"
 }
 
-do_undo() { rm -rf "$dir" "$root/etc/skep/ingress"; }
+do_undo() {
+	# What renews certificates here would write them anew.
+	[ ! -e "$issuer" ] || bash "$issuer" undo </dev/null || fault "the issuer of certificates could not be undone; going on"
+	rm -rf "$dir" "$root/etc/skep/ingress"
+}
 
 dispatch "$@"
