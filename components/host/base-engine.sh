@@ -173,16 +173,22 @@ version() {
 	printf '%s\n' "$package" | install_file 600 "$held" >/dev/null
 }
 
-# exchange PIN [OPTION...] puts the pinned version in the engine's place.
+# exchange PIN [OPTION...] puts the pinned version in the engine's place. Not
+# every package starts the engine anew: Debian's does not.
 exchange() {
-	local package packages
+	local package packages before
 	package=$(engine_package)
+	before=$(main_process)
 	apt_get update
 	packages=("$package")
 	if [ "$package" = docker-ce ]; then packages+=(docker-ce-cli); fi
 	with_version "$1"
 	apt_get install -y --no-install-recommends --allow-downgrades --allow-change-held-packages "${@:2}" "${packages[@]}"
+	[ "$(main_process)" != "$before" ] ||
+		systemctl restart docker.service || die "Docker does not start; see: journalctl -u docker"
 }
+
+main_process() { systemctl show --property MainPID --value docker.service; }
 
 # do_up is for scripts/upgrade-engine, on a host that has been drained: it
 # exchanges the engine although the host is in a swarm, with --again yes also for
