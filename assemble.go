@@ -67,12 +67,20 @@ func toolbox(manager bool) host.Toolbox {
 	return scripts
 }
 
+// toolbox is every script that anything runs on a host.
+func (c *Config) toolbox(manager bool, name string) host.Toolbox {
+	if name == "" || name != c.DNS.Dynamic {
+		return toolbox(manager)
+	}
+	return append(toolbox(manager), dns.Scripts()...)
+}
+
 // replaceVariable names the host that scripts/replace is about to replace.
 const replaceVariable = "SKEP_REPLACE"
 
 // newHosts makes or adopts every machine.
 func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud, visitors []netip.Prefix) ([]*host.Host, error) {
-	if err := toolbox(true).Show(ctx, "toolbox"); err != nil {
+	if err := c.toolbox(true, c.DNS.Dynamic).Show(ctx, "toolbox"); err != nil {
 		return nil, err
 	}
 	slots := c.upgradeSlots()
@@ -84,7 +92,7 @@ func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud, visit
 		}
 		args := &host.Args{
 			Name: h.Name, Mesh: at, Manager: h.Manager(), Ingress: *h.Ingress, Labels: h.Labels, Availability: h.Availability, Epoch: h.Epoch,
-			PrivateKey: a.privateKey, Toolbox: toolbox(h.Manager()), Docker: c.Networks.Docker, MTU: c.Mesh.MTU,
+			PrivateKey: a.privateKey, Toolbox: c.toolbox(h.Manager(), h.Name), Docker: c.Networks.Docker, MTU: c.Mesh.MTU,
 			EngineVersion: c.Engine.Version, Admins: c.Admins,
 			Upgrades: host.Upgrades{At: slots[h.Name], Reboot: c.Upgrades.Reboot},
 			Firewall: c.firewall(h.Name, *h.Ingress, visitors),

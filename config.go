@@ -149,6 +149,7 @@ type DNSConfig struct {
 	Settings    string   `json:"settings"`
 	OriginPulls *bool    `json:"originPulls"`
 	Epoch       int      `json:"epoch"`
+	Dynamic     string   `json:"dynamic"`
 }
 
 // loadConfig reads, completes and checks the stack's config, and reports every

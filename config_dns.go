@@ -56,7 +56,7 @@ func (c *Config) validateDNS() error {
 	if c.DNS.Epoch < 0 {
 		faults = append(faults, fmt.Errorf("skep:dns.epoch: %d: need 0 or more", c.DNS.Epoch))
 	}
-	return errors.Join(append(faults, c.validateDNSProvider())...)
+	return errors.Join(append(faults, c.validateDNSProvider(), c.validateDynamic())...)
 }
 
 // validateDNSProvider refuses what only Cloudflare can do where it does not.
@@ -73,6 +73,45 @@ func (c *Config) validateDNSProvider() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// dynamicToken is the key below skep:secrets of the token that lies on the host
+// of dns.dynamic.
+const dynamicToken = "dns.token"
+
+// validateDynamic checks who keeps an address that changes.
+func (c *Config) validateDynamic() error {
+	if c.DNS.Dynamic == "" {
+		return nil
+	}
+	var faults []error
+	known := false
+	for i, h := range c.Hosts {
+		known = known || h.Name == c.DNS.Dynamic && h.Exists()
+		if *h.Ingress && !h.Exists() {
+			faults = append(faults, fmt.Errorf("skep:dns.dynamic: skep:hosts[%d] %q takes visitors and is a droplet, whose address is not that of %q: set ingress: false there", i, h.Name, c.DNS.Dynamic))
+		}
+	}
+	if !known {
+		faults = append(faults, fmt.Errorf("skep:dns.dynamic: %q: need the name of a host that exists already (has an address)", c.DNS.Dynamic))
+	}
+	if c.DNS.Provider != "cloudflare" || c.Ingress.Tunnel {
+		faults = append(faults, errors.New("skep:dns.dynamic: there is no record to keep where names are not at Cloudflare, or visitors come through a tunnel: remove it"))
+	}
+	if c.Secrets[dynamicToken] == "" {
+		faults = append(faults, fmt.Errorf("skep:dns.dynamic: no token: make one at Cloudflare that may edit the DNS of the zone %s and nothing else (pulumi config set --secret --path 'skep:secrets[%q]')", c.DNS.Zone, dynamicToken))
+	}
+	return errors.Join(faults...)
+}
+
+// dynamic is the host that keeps the address of all that take visitors, or nil.
+func (c *Config) dynamic(hosts []*host.Host) *dns.Dynamic {
+	for _, h := range hosts {
+		if h.Name == c.DNS.Dynamic {
+			return &dns.Dynamic{Host: h, Token: pulumi.String(c.Secrets[dynamicToken])}
+		}
+	}
+	return nil
 }
 
 // issuers are those who sign for what visitors see.
@@ -138,6 +177,7 @@ func newNames(ctx *pulumi.Context, c *Config, zone *dns.Zone, hosts []*host.Host
 	}
 	args := &dns.Args{
 		Zone: zone, Domain: c.Domain, TTL: c.DNS.TTL, Proxied: c.DNS.Proxied, Hosts: hosts, Routes: routes, Protection: c.protection(),
+		Dynamic: c.dynamic(hosts),
 	}
 	if through != nil {
 		args.Through = through.CNAME

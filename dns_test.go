@@ -307,3 +307,40 @@ func TestTunnel(t *testing.T) {
 		}
 	}
 }
+
+// A host keeps the one address of all that take visitors, with a token that is a
+// secret, and nobody else touches what it has written.
+func TestDynamic(t *testing.T) {
+	config := withSSHKey(t, shipped(t, "home"))
+	config["skep:dns"] = `{"dynamic":"board-2"}`
+	config["skep:secrets"] = `{"dns.token":"` + token + `-of-the-zone"}`
+	w := world(config)
+	w.Secrets = append(w.Secrets, "skep:secrets")
+	g := pulumitest.Run(t, w)
+	kept := g.Named(t, recordToken, "dns-ingress.home.example.org")
+	if diff := cmp.Diff([]string{"name", "content"}, kept.RegisterRPC.GetIgnoreChanges()); diff != "" {
+		t.Errorf("ignored changes (-want +got):\n%s", diff)
+	}
+	for _, r := range g.OfType(recordToken) {
+		if pulumitest.Text(r, "name") == "ingress.home.example.org" && r.Name != kept.Name {
+			t.Errorf("%s is another address of ingress", r.Name)
+		}
+	}
+	command := g.Named(t, commandToken, "dns-address")
+	if !pulumitest.Secret(command, "stdin") || pulumitest.Text(command, "stdin") != token+"-of-the-zone" {
+		t.Error("the host does not get the token as a secret")
+	}
+	if line := pulumitest.Text(command, "create"); !strings.Contains(line, "--zone zone-id --name ingress.home.example.org") {
+		t.Errorf("the host is told to %s", line)
+	}
+	for change, want := range map[string]string{
+		`{"dynamic":"board-9"}`: `skep:dns.dynamic: "board-9": need the name of a host`, `{"dynamic":"board-1"}`: "skep:dns.dynamic: no token",
+		`{"dynamic":"board-1","provider":"none"}`: "skep:dns.dynamic: there is no record to keep",
+	} {
+		faulty := withSSHKey(t, shipped(t, "home"))
+		faulty["skep:dns"] = change
+		if _, err := pulumitest.Start(t, world(faulty)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error is %v, want one with %q", change, err, want)
+		}
+	}
+}

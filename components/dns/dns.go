@@ -61,6 +61,9 @@ type Args struct {
 	// Through is what routes point to in place of the hosts that take visitors:
 	// a tunnel's name, or nil.
 	Through pulumi.StringInput
+	// Dynamic keeps the address of all hosts that take visitors, where that
+	// changes; nil where it does not.
+	Dynamic *Dynamic
 	// Hosts get a record each.
 	Hosts []*host.Host
 	// Routes get a record each.
@@ -89,7 +92,11 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	var faults []error
 	w := &writer{ctx: ctx, name: name, args: args, parent: d, strangers: newStrangers(ctx, args.Zone, d)}
 	for _, r := range slices.Concat(args.addresses(), args.Protection.records(args.Domain)) {
-		faults = append(faults, w.write(r))
+		made, err := w.write(r)
+		if err == nil && r.elsewhere {
+			err = args.Dynamic.keep(ctx, name, args, r.name, made, d)
+		}
+		faults = append(faults, err)
 	}
 	faults = append(faults, args.Protection.protect(ctx, name, args.Zone, d))
 	if err := errors.Join(faults...); err != nil {
@@ -112,11 +119,17 @@ func (a *Args) addresses() []record {
 		own := record{child: h.Name, kind: addressRecord(h), name: h.Name + "." + a.Domain, content: h.PublicAddress}
 		own.suffix, own.alone = a.Domain, []string{own.kind, "CNAME"}
 		records = append(records, own)
-		if h.Ingress && a.Through == nil {
+		if h.Ingress && a.Through == nil && a.Dynamic == nil {
 			shared := own
 			shared.child, shared.name, shared.ours = IngressLabel+"-"+h.Name, ingress, together
 			records = append(records, shared)
 		}
+	}
+	if a.Dynamic != nil {
+		records = append(records, record{
+			child: IngressLabel, suffix: a.Domain, kind: "A", name: ingress, content: pulumi.String(nowhere), elsewhere: true,
+			alone: []string{"A", "CNAME"},
+		})
 	}
 	var target pulumi.StringInput = pulumi.String(ingress)
 	if a.Through != nil {

@@ -25,6 +25,8 @@ type record struct {
 	// text is what a record of type TXT begins with that ours cannot stand
 	// beside; empty for any.
 	text string
+	// elsewhere says that a host writes the content once the record is there.
+	elsewhere bool
 }
 
 // writer registers records.
@@ -37,7 +39,7 @@ type writer struct {
 }
 
 // write registers one record.
-func (w *writer) write(r record) error {
+func (w *writer) write(r record) (*cloudflare.Record, error) {
 	ttl := w.args.TTL
 	if r.proxied {
 		ttl = 1 // "automatic", the only one that Cloudflare takes here
@@ -54,7 +56,7 @@ func (w *writer) write(r record) error {
 	}
 	hook, err := w.strangers.hook(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// A record that was imported has no parent yet, and the name that it was
 	// found under: with or without the zone's. Ours is told by the resource's.
@@ -63,8 +65,11 @@ func (w *writer) write(r record) error {
 		aliases = append(aliases, pulumi.Alias{Name: pulumi.String(name)})
 		name += "." + r.suffix
 	}
-	_, err = cloudflare.NewRecord(w.ctx, name, args, pulumi.Parent(w.parent), hook,
+	ignored := []string{"name"}
+	if r.elsewhere {
+		ignored = append(ignored, "content")
+	}
+	return cloudflare.NewRecord(w.ctx, name, args, pulumi.Parent(w.parent), hook,
 		pulumi.Aliases(append(aliases, pulumi.Alias{NoParent: pulumi.Bool(true)})),
-		pulumi.IgnoreChanges([]string{"name"}), pulumi.DeleteBeforeReplace(true))
-	return err
+		pulumi.IgnoreChanges(ignored), pulumi.DeleteBeforeReplace(true))
 }
