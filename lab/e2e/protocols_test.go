@@ -94,9 +94,12 @@ func testPages(c *checkout) {
 		if tasks[e.Task] == "" {
 			c.t.Errorf("%q: task %q is none of %v", name, e.Task, tasks)
 		}
-		if seen := reached(v, 40); len(seen) != len(tasks) {
-			c.t.Errorf("%q: 40 requests at once reach %v, want all of %v", name, seen, tasks)
-		}
+		// Which of them gets a request is chance, and connections are used again.
+		seen := map[string]int{}
+		c.until(time.Minute, "requests at once to reach all tasks", func() bool {
+			reached(v, 20, seen)
+			return len(seen) == len(tasks)
+		})
 	}
 	v := visitors(c)["node-1"]
 	response, err := v.browser().Get("http://protocols.skep.test/page?x=1")
@@ -138,13 +141,12 @@ func testClientHeader(c *checkout, v visitor) {
 	}
 }
 
-// reached are the tasks that answer so many requests at once.
-func reached(v visitor, count int) map[string]int {
+// reached counts the tasks that answer so many requests at once.
+func reached(v visitor, count int, seen map[string]int) {
 	v.t.Helper()
 	var (
-		all  sync.WaitGroup
-		mu   sync.Mutex
-		seen = map[string]int{}
+		all sync.WaitGroup
+		mu  sync.Mutex
 	)
 	for range count {
 		all.Go(func() {
@@ -159,7 +161,6 @@ func reached(v visitor, count int) map[string]int {
 		})
 	}
 	all.Wait()
-	return seen
 }
 
 func testLongAnswers(c *checkout) {
