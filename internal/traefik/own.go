@@ -28,6 +28,10 @@ const (
 	// connection themselves (2 s): a request on a connection that is just being
 	// closed would fail.
 	idleTimeout = 1500 * time.Millisecond
+	// idleConnections are kept to a service at most: as many as Traefik keeps
+	// where no file says anything of transports. Where one does and leaves this
+	// out, Go's 2 hold, and under load most requests wait for a new connection.
+	idleConnections = 200
 )
 
 // Retries are for connections that could not be made, as while tasks are
@@ -145,6 +149,9 @@ func withDefaults(t *dynamic.ServersTransport) *dynamic.ServersTransport {
 	}
 	if t.ForwardingTimeouts.IdleConnTimeout == nil {
 		t.ForwardingTimeouts.IdleConnTimeout = new(types.Duration(idleTimeout))
+	}
+	if t.MaxIdleConnsPerHost == nil {
+		t.MaxIdleConnsPerHost = new(idleConnections)
 	}
 	return t
 }
