@@ -180,12 +180,7 @@ func tunnelConfig(a *account) *bridge.Resource {
 			return bridge.Values{}, err
 		},
 		// Upstream removes the whole tunnel here.
-		Delete: func(_ context.Context, id string, _ bridge.Values) error {
-			if err := a.deleteTunnel(id); err != nil {
-				return fmt.Errorf("error deleting tunnel config %q: %w", id, err)
-			}
-			return nil
-		},
+		Delete: func(_ context.Context, id string, _ bridge.Values) error { return a.deleteTunnel(id) },
 	}
 }
 
