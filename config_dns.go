@@ -16,8 +16,9 @@ import (
 // autoIssuers stands in dns.caa for the authorities that sign for the cluster.
 const autoIssuers = "auto"
 
-// letsEncryptCAA is the name in CAA records of the authority of skep:ingress.tls acme.
-const letsEncryptCAA = "letsencrypt.org"
+// letsEncryptIssuer is how CAA records call the authority of skep:ingress.tls
+// acme, where that names no other.
+const letsEncryptIssuer = "letsencrypt.org"
 
 // validateDNS checks what a zone has beside addresses.
 func (c *Config) validateDNS() error {
@@ -114,16 +115,19 @@ func (c *Config) dynamic(hosts []*host.Host) *dns.Dynamic {
 	return nil
 }
 
-// issuers are those who sign for what visitors see.
+// issuers are those who sign for what visitors see. Those of another ACME
+// directory have a name that is not known here.
 func (c *Config) issuers() []string {
+	acme := c.Ingress.TLS == "acme"
 	switch {
+	case acme && c.Ingress.ACME.Directory != letsEncrypt:
+		return nil
+	case c.behindProxies() && acme:
+		return append([]string{letsEncryptIssuer}, dns.UniversalIssuers...)
 	case c.behindProxies(): // visitors meet those
-		if c.Ingress.TLS == "acme" {
-			return append([]string{letsEncryptCAA}, dns.UniversalIssuers...)
-		}
 		return dns.UniversalIssuers
-	case c.Ingress.TLS == "acme":
-		return []string{letsEncryptCAA}
+	case acme:
+		return []string{letsEncryptIssuer}
 	}
 	return nil
 }

@@ -115,6 +115,10 @@ func TestOriginsServeTheirCertificate(t *testing.T) {
 	for kind, want := range map[string]int{"acme": 2, "ca": 2, "none": 0} {
 		p := behind(t, "")
 		p.Config["skep:ingress"] = `{"tls":"` + kind + `"}`
+		if kind == "acme" {
+			p.Config["skep:ingress"] = `{"tls":"acme","acme":{"email":"ops@skep.test"}}`
+			p.Config["skep:acmeToken"], p.Secrets = pulumitest.Canary+strings.Repeat("-token", 6), append(p.Secrets, "skep:acmeToken")
+		}
 		if got := ofCloudflare(pulumitest.Run(t, p)); len(got) != want {
 			t.Errorf("with certificates from %s there are %v at Cloudflare, want %d: the proxies' one and its use", kind, got, want)
 		}
