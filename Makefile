@@ -1,6 +1,6 @@
 # Every target is a script with a readable name; this file only lists them.
 .DEFAULT_GOAL := help
-.PHONY: help tools lab lab-down lab-reset test check test-lab test-slow test-vm bench fuzz
+.PHONY: help tools lab lab-down lab-reset test check test-lab test-slow test-day2 test-vm bench fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-lab: ## the lab end to end only
 
 test-slow: ## what is too slow for every run, or needs a browser: audits, signing in
 	@scripts/test-slow
+
+test-day2: ## a host drained, promoted, locked, replaced and given another engine, under load
+	@SKEP_TEST_DAY2=yes scripts/test-lab -v -run '^TestDay2$$'
 
 test-vm: ## the lab on virtual machines; without KVM, for an idle computer and an hour
 	@scripts/test-vm $(VM)

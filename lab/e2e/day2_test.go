@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,9 @@ import (
 // TestDay2 is what comes after the first day of a swarm, while a client writes
 // to a stack with data.
 func TestDay2(t *testing.T) {
+	if os.Getenv("SKEP_TEST_DAY2") == "" {
+		t.Skip("takes long: run it by `make test-day2`")
+	}
 	c := newCheckout(t)
 	c.ends()
 	c.steps([]step{

@@ -16,6 +16,7 @@ import (
 // TestIngress is how visitors come in: names, certificates and routes on every
 // host that takes them.
 func TestIngress(t *testing.T) {
+	t.Parallel()
 	c := newCheckout(t)
 	c.ends()
 	c.steps([]step{

@@ -26,6 +26,7 @@ import (
 
 // TestProtocols is what people do through the ingress, case by case.
 func TestProtocols(t *testing.T) {
+	t.Parallel()
 	c := newCheckout(t)
 	c.ends()
 	c.steps([]step{
