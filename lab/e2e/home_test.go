@@ -87,10 +87,11 @@ func (c *checkout) homeImages() {
 	if err := json.Unmarshal([]byte(c.run(".skep/bin/lab images 2>/dev/null")), &images); err != nil {
 		c.t.Fatalf("read `lab images`: %v", err)
 	}
+	config := "  skep:registries: {registry.skep.internal: {check: false}}\n  skep:images:\n"
 	for from, to := range images {
-		c.edit("Pulumi.home.yaml", "  skep:stacks:", fmt.Sprintf("  skep:images:\n    %q: %q\n  skep:stacks:", from, to))
+		config += fmt.Sprintf("    %q: %q\n", from, to)
 	}
-	c.edit("Pulumi.home.yaml", "  skep:stacks:", "  skep:registries: {registry.skep.internal: {check: false}}\n  skep:stacks:")
+	c.edit("Pulumi.home.yaml", "  skep:stacks:", config+"  skep:stacks:")
 }
 
 func testHomeUp(c *checkout, boards []machine) {
