@@ -52,7 +52,7 @@ func testBaseUp(c *checkout) {
 	c.pulumi("lab", "pulumi up --yes --skip-preview")
 	c.t.Logf("first up: %s", time.Since(start).Round(100*time.Millisecond))
 	for _, host := range baseHosts {
-		if out := c.run(fetch(c, "lab", "whoami.skep.test", hostOutputs(c, "lab")[host].PublicAddress, "")); !strings.Contains(out, "Hostname: ") {
+		if out := page(c, "lab", "whoami.skep.test", hostOutputs(c, "lab")[host].PublicAddress, ""); !strings.Contains(out, "Hostname: ") {
 			c.t.Errorf("whoami does not answer on %s: %s", host, out)
 		}
 	}

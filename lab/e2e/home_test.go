@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 type machine struct {
@@ -98,11 +97,9 @@ func (c *checkout) homeImages() {
 func testHomeUp(c *checkout, boards []machine) {
 	c.pulumi("home", "pulumi stack init home && pulumi config set --secret sshPrivateKey <key && pulumi up --yes --skip-preview")
 	for _, b := range boards {
-		// Traefik reads its files a moment after they are written.
-		c.until(time.Minute, "whoami to answer on "+b.Name, func() bool {
-			out, err := c.try(fetch(c, "home", "whoami.home.example.org", b.Address, ""))
-			return err == nil && strings.Contains(out, "Hostname: ")
-		})
+		if out := page(c, "home", "whoami.home.example.org", b.Address, ""); !strings.Contains(out, "Hostname: ") {
+			c.t.Errorf("whoami does not answer on %s: %s", b.Name, out)
+		}
 	}
 	if out := c.on("board-1", "grep -c Endpoint /etc/skep/mesh/wg0.conf; ping -c1 -W2 10.90.0.3 >/dev/null && wg show wg0 endpoints"); !strings.HasPrefix(out, "1\n") || !strings.Contains(out, boards[2].Address) {
 		c.t.Errorf("board-1 was told where board-3 is, or was not dialled by it: %s", out)

@@ -52,7 +52,7 @@ func testRoutes(c *checkout) {
 	c.pulumi("lab", "pulumi stack init lab && pulumi up --yes --skip-preview")
 	for _, name := range []string{"whoami.skep.test", "vault.skep.test", "guest.skep.test"} {
 		for i, address := range addresses(c) {
-			if out := c.run(fetch(c, "lab", name, address, "")); !strings.Contains(out, "Hostname: ") || !strings.Contains(out, "X-Forwarded-Proto: https") {
+			if out := page(c, "lab", name, address, ""); !strings.Contains(out, "Hostname: ") || !strings.Contains(out, "X-Forwarded-Proto: https") {
 				c.t.Errorf("%s at %s: %s", name, hosts[i], out)
 			}
 		}

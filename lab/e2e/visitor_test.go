@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // authority is the file with the certificate of a stack's own authority, below
@@ -30,4 +31,16 @@ func fetchThere(c *checkout, stack, name string) string {
 	c.t.Helper()
 	pem := base64.StdEncoding.EncodeToString([]byte(c.read(authority(c, stack))))
 	return fmt.Sprintf("echo %s | base64 -d | curl -fsS --max-time 5 --cacert /dev/stdin https://%s/", pem, name)
+}
+
+// page is what a name answers at one address. Traefik reads its files up to two
+// seconds after they are written, so a name that is new is asked for a while.
+func page(c *checkout, stack, name, address, options string) (out string) {
+	c.t.Helper()
+	c.until(time.Minute, name+" to answer at "+address, func() bool {
+		var err error
+		out, err = c.try(fetch(c, stack, name, address, options))
+		return err == nil
+	})
+	return out
 }

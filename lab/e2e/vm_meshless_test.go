@@ -51,7 +51,7 @@ func (c *checkout) lanConfig(boards []machine) {
 // looks at what goes by on the wire between.
 func testEncrypted(c *checkout, boards []machine) {
 	for _, b := range boards {
-		if out := c.run(fetch(c, "home", "whoami.home.example.org", b.Address, "--max-time 30")); !strings.Contains(out, "Hostname: ") {
+		if out := page(c, "home", "whoami.home.example.org", b.Address, "--max-time 30"); !strings.Contains(out, "Hostname: ") {
 			c.t.Errorf("whoami does not answer on %s: %s", b.Name, out)
 		}
 		if out := c.on(b.Name, "ip link show wg0 2>&1 || true"); !strings.Contains(out, "does not exist") {
