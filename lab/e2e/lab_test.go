@@ -227,8 +227,8 @@ func testStateEncrypted(c *checkout, key string) {
 			c.t.Errorf("the state holds the seed of %s in plain text", r.URN)
 		}
 	}
-	if want := len(hosts) + 2; seeds != want {
-		c.t.Errorf("found %d seeds to look for, want %d: one for each host, the mesh and the access", seeds, want)
+	if want := len(hosts) + 3; seeds != want {
+		c.t.Errorf("found %d seeds to look for, want %d: one for each host, the mesh, the access and the certificates", seeds, want)
 	}
 }
 
