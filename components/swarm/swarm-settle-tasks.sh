@@ -96,11 +96,11 @@ alone() {
 }
 
 # moved NODE SERVICES: nothing runs on the node, and of each service all runs
-# elsewhere that can.
+# elsewhere that can. A node that has died meanwhile tells no end of its tasks.
 moved() {
 	local left
 	left=$(ask tasks "{\"node\":[\"$1\"]}" | jq '[.[] | select(.Status.State | IN("assigned", "accepted", "preparing", "ready", "starting", "running"))] | length') || return 1
-	[ "$left" = 0 ] || return 1
+	[ "$left" = 0 ] || ! ready "$1" || return 1
 	left=$({ ask services && ask tasks '{"desired-state":["running"]}'; } | jq -s --argjson ids "$2" '
 		. as [$services, $tasks] |
 		[$services[] | select(.ID | IN($ids[])) | select(.Spec.Mode.Replicated) | . as $service |
