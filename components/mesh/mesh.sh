@@ -190,14 +190,13 @@ order_text() {
 	printf '[Service]\nExecStartPre=/bin/bash %s wait\n' "$self"
 }
 
-# do_up brings the device to what is on disk, at boot and live. syncconf
-# changes only what differs, so no other peer notices.
+# do_up brings the device to what is on disk, at boot and live.
 do_up() {
 	local before
 	recall
 	device_there
 	before=$(wg show "$device" public-key && wg show "$device" peers)
-	wg syncconf "$device" "$dir/$device.conf"
+	configure
 	ip link set "$device" mtu "$mtu" up
 	ip -4 addr replace "$address" dev "$device"
 	ip -4 -o addr show dev "$device" | while read -r _ _ _ have _; do
@@ -205,6 +204,23 @@ do_up() {
 	done
 	route
 	greet "$before"
+}
+
+# configure changes only what differs, so no other peer notices. syncconf tells
+# the port each time, and wireguard-go then opens its socket anew, the same port
+# or not: what arrives in between is lost. So where it has the port already, the
+# peers are set one by one.
+configure() {
+	local key
+	if [ -e "$netdev" ] || [ "$(wg show "$device" listen-port)" != "$(sed -n 's/^ListenPort = //p' "$dir/$device.conf")" ]; then
+		wg syncconf "$device" "$dir/$device.conf"
+		return
+	fi
+	wg show "$device" peers | while read -r key; do
+		grep -qxF "PublicKey = $key" "$dir/$device.conf" || wg set "$device" peer "$key" remove
+	done
+	# What is not said of a peer stays as it is, and keepalives may have been said.
+	sed -e '/^ListenPort = /d' -e 's/^\[Peer\]$/&\nPersistentKeepalive = off/' "$dir/$device.conf" | wg addconf "$device" /dev/stdin
 }
 
 # route sends the networks behind peers into the tunnel, and no other.
