@@ -46,9 +46,17 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
+	nodes, err := swarm.New(ctx, "swarm", &swarm.Args{
+		Hosts: hosts, Pool: config.Networks.Swarm, MTU: config.Mesh.MTU, Encrypted: config.meshless(),
+		Ask: ask, Epoch: config.Swarm.Epoch, Autolock: config.Swarm.Autolock, Leave: config.Swarm.leaving(),
+	})
+	if err != nil {
+		return err
+	}
 	network, err := mesh.New(ctx, "mesh", &mesh.Args{
 		Network: config.Networks.Mesh, Port: config.Mesh.Port, MTU: config.Mesh.MTU, Epoch: config.Mesh.Epoch,
 		Hosts: hosts, Peers: roamingPeers(config), Reach: reach(config), Userspace: config.Mesh.Userspace == "allow", Without: config.meshless(),
+		After: []pulumi.Resource{nodes.Released()},
 	})
 	if err != nil {
 		return err
@@ -56,11 +64,7 @@ func deploy(ctx *pulumi.Context) error {
 	if err := protect(ctx, config, cloud, hosts, network, visitors); err != nil {
 		return err
 	}
-	nodes, err := swarm.New(ctx, "swarm", &swarm.Args{
-		Hosts: hosts, Mesh: network, Pool: config.Networks.Swarm, MTU: config.Mesh.MTU, Encrypted: config.meshless(),
-		Ask: ask, Epoch: config.Swarm.Epoch, Autolock: config.Swarm.Autolock, Leave: config.Swarm.leaving(),
-	})
-	if err != nil {
+	if err := nodes.Join(ctx, network); err != nil {
 		return err
 	}
 	if err := entrance.open(ctx, config, nodes, hosts); err != nil {

@@ -48,7 +48,7 @@ func TestEveryCommandIsSafe(t *testing.T) {
 			t.Errorf("%s: connection %v is not secret", c.Name, key)
 		}
 		want := "none"
-		if strings.HasSuffix(c.Name, "-deploy") || c.Name == "swarm-settle" {
+		if strings.HasSuffix(c.Name, "-deploy") || c.Name == "swarm-settle" || c.Name == "swarm-release" {
 			want = "stderr" // its progress: lines of its own, without secrets, and short
 		}
 		if got := pulumitest.Text(c, "logging"); got != want {
@@ -176,7 +176,7 @@ func TestOrderInConfigChangesNothing(t *testing.T) {
 	turned, _ := json.Marshal(hosts)
 	config["skep:hosts"] = string(turned)
 	back := pulumitest.Run(t, world(config))
-	for _, name := range []string{"mesh-node-1", "swarm-settle", "swarm-admit", "whoami-deploy"} {
+	for _, name := range []string{"mesh-node-1", "swarm-release", "swarm-settle", "swarm-admit", "whoami-deploy"} {
 		a, b := forth.Named(t, commandToken, name), back.Named(t, commandToken, name)
 		if pulumitest.Text(a, "stdin") != pulumitest.Text(b, "stdin") {
 			t.Errorf("%s: stdin depends on the order of hosts", name)

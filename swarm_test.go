@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,26 @@ func TestSwarmIsToldWhatHostsMayDo(t *testing.T) {
 	}
 	if line := pulumitest.Text(settle, "create"); !strings.HasSuffix(line, "apply --epoch 2 --autolock yes --force node-3,node-4") {
 		t.Errorf("the swarm is settled by %s", line)
+	}
+}
+
+// A manager that the mesh has forgotten gives back no vote, and its tasks do not end.
+func TestHostsLeaveTheSwarmBeforeTheMesh(t *testing.T) {
+	config := shipped(t, "lab")
+	config["skep:swarm"] = `{"force":["remove:node-4"]}`
+	g := pulumitest.Run(t, world(config))
+	release := g.Named(t, commandToken, "swarm-release")
+	if got, want := pulumitest.Text(release, "stdin"), "node-1 manager\nnode-2 manager\nnode-3 manager\n"; got != want {
+		t.Errorf("who stays is told as %q, want %q", got, want)
+	}
+	if line := pulumitest.Text(release, "create"); !strings.HasSuffix(line, "apply --release yes --force node-4") {
+		t.Errorf("the swarm lets go by %s", line)
+	}
+	for _, host := range []string{"mesh-node-1", "mesh-node-2", "mesh-node-3"} {
+		before := g.Named(t, commandToken, host).RegisterRPC.GetDependencies()
+		if !slices.ContainsFunc(before, func(urn string) bool { return strings.HasSuffix(urn, "::swarm-release") }) {
+			t.Errorf("%s does not wait for swarm-release: %v", host, before)
+		}
 	}
 }
 

@@ -22,6 +22,8 @@ type Choice struct {
 	Identity pulumi.StringOutput
 	// Life is the resource with whose deletion all that was run there goes.
 	Life pulumi.Resource
+	// Silent is for a choice that another one will tell of.
+	Silent bool
 }
 
 // Choose returns a stand-in for the first host that will do, so that a dead one
@@ -37,7 +39,12 @@ func Choose(ctx *pulumi.Context, c Choice) *Host {
 	}
 	chosen := pulumi.Unsecret(pulumi.All(parts...).ApplyT(func(known []any) (Login, error) {
 		logins := c.logins(known[1].(string), known[2:])
-		return c.pick(logins, func(text string) error { return ctx.Log.Warn(text, nil) })
+		return c.pick(logins, func(text string) error {
+			if c.Silent {
+				return nil
+			}
+			return ctx.Log.Warn(text, nil)
+		})
 	}))
 	field := func(pick func(Login) string) pulumi.StringOutput {
 		return chosen.ApplyT(func(login any) string { return pick(login.(Login)) }).(pulumi.StringOutput)

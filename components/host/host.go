@@ -138,6 +138,9 @@ func (h *Host) Role() string {
 	return "worker"
 }
 
+// Base is the resource after which scripts can be run on the host.
+func (h *Host) Base() pulumi.Resource { return h.ready }
+
 // New makes the machine where needed and its base: SSH, packages, the engine,
 // the firewall.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Host, error) {

@@ -108,6 +108,8 @@ type Args struct {
 	Peers []Peer
 	// Reach is by a host's name, for those that need it.
 	Reach map[string]Reach
+	// After is what has to be done while hosts that go are still peers; or nil.
+	After []pulumi.Resource
 }
 
 func (a *Args) validate() error {
@@ -146,7 +148,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 			Args:     args.options(h),
 			Stdin:    config,
 			Confirms: true,
-		}, pulumi.Parent(m))
+		}, pulumi.Parent(m), pulumi.DependsOn(args.After))
 		if err != nil {
 			return nil, err
 		}
@@ -164,7 +166,7 @@ func (m *Mesh) leaveOut(ctx *pulumi.Context, name string, args *Args) error {
 		var err error
 		m.up[h.Name], err = h.Run(ctx, name+"-"+h.Name, host.RunArgs{
 			Script: without, Args: []string{"--address", h.Mesh.String()}, Confirms: true,
-		}, pulumi.Parent(m))
+		}, pulumi.Parent(m), pulumi.DependsOn(args.After))
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,14 @@ read_nodes() {
 	[ ${#name_of[@]} -gt 0 ] || die "this machine manages no swarm, or one without a majority"
 }
 
+# label_of NODE KEY prints what a label was when the nodes were read.
+label_of() {
+	local pair
+	for pair in ${labels_of[$1]}; do
+		[[ $pair != "$2="* ]] || printf '%s' "${pair#*=}"
+	done
+}
+
 # field NODE JQ prints one value of what the swarm knows now.
 field() { docker node inspect "$1" | jq -r ".[0] | $2"; }
 

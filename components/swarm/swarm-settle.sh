@@ -5,7 +5,9 @@
 # and makes new join tokens, so that those the program saw are void. With
 # autolock it prints the key that unlocks managers.
 # Options: --epoch NUMBER (of the certificate authority), --autolock yes,
-# --force NAME,... (hosts that may go although tasks cannot go with them).
+# --force NAME,... (hosts that may go although tasks cannot go with them),
+# --release yes: stdin has lines NAME manager|worker, and nothing is done but that
+# nodes with another name are taken out; on a machine without a swarm, not that.
 #
 # Its parts lie beside it, under its own name.
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
@@ -18,6 +20,10 @@
 . "${0%.sh}-keys.sh"
 
 do_apply() {
+	if [ -n "$(option release "$@")" ]; then release "$(option force "$@")"; else settle "$@"; fi
+}
+
+settle() {
 	local id name role availability labels members=() promoted=() demoted=() strangers=()
 	declare -A names=() wanted=() availabilities=()
 	read_nodes
@@ -51,6 +57,35 @@ do_apply() {
 	autolock "$(option autolock "$@")"
 	write docker swarm join-token --rotate -q manager
 	write docker swarm join-token --rotate -q worker
+}
+
+# release FORCED comes before the mesh forgets the hosts that go, and so before
+# new ones are in: those that become managers are, where they can be, before
+# others cease to be. A node without a name has joined, but was never settled.
+release() {
+	local id name role promoted=() strangers=()
+	declare -A roles=()
+	while read -r name role; do
+		[ -z "$name" ] || roles[$name]=$role
+	done
+	[ ${#roles[@]} -gt 0 ] || die "no hosts on stdin"
+	if ! command -v docker >/dev/null || ! docker node ls -q >/dev/null 2>&1; then return 0; fi
+	read_nodes
+	for id in $(printf '%s\n' "${!state_of[@]}" | sort); do
+		name=$(label_of "$id" host)
+		if [ -z "$name" ]; then
+			continue
+		elif [ -z "${roles[$name]:-}" ]; then
+			strangers+=("$id")
+		elif [ "${roles[$name]}:${role_of[$id]}:${state_of[$id]}" = manager:worker:ready ]; then
+			promoted+=("$id")
+		fi
+	done
+	[ ${#strangers[@]} -gt 0 ] || return 0
+	majority "$(words "${promoted[@]}")" "$(words "${strangers[@]}")"
+	movable "$1" "${strangers[@]}"
+	for id in "${promoted[@]}"; do promote "$id"; done
+	for id in $(dead_first "${strangers[@]}"); do remove "$id"; done
 }
 
 # present waits for members that are not dead: who has just joined is unknown for

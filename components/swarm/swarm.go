@@ -72,14 +72,16 @@ type Swarm struct {
 	// Manager is on which commands to the swarm run: a manager that answers.
 	Manager *host.Host
 	settled pulumi.Resource
+
+	name     string
+	args     *Args
+	released pulumi.Resource
 }
 
 // Args describe the swarm.
 type Args struct {
 	// Hosts are all nodes; at least one is a manager.
 	Hosts []*host.Host
-	// Mesh is what they talk over.
-	Mesh *mesh.Mesh
 	// Pool is cut into the subnets of overlay networks.
 	Pool netip.Prefix
 	// MTU is the mesh's, in bytes; overlays take their own 50 off.
@@ -101,25 +103,61 @@ func (a *Args) managers() []*host.Host {
 }
 
 func (a *Args) validate() error {
-	if len(a.managers()) == 0 || a.Mesh == nil || !a.Pool.IsValid() || a.Ask == nil {
-		return errors.New("swarm: need Mesh, Pool, Ask and at least one Host that is a manager")
+	if len(a.managers()) == 0 || !a.Pool.IsValid() || a.Ask == nil {
+		return errors.New("swarm: need Pool, Ask and at least one Host that is a manager")
 	}
 	return nil
 }
 
-// New founds the swarm once, lets every host join and then settles it: labels,
-// nodes that left, and new join tokens, so that the ones in the state are void.
+// New lets go of the nodes of hosts that are not there any more, which is before
+// the mesh forgets them; Join does the rest.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Swarm, error) {
 	if err := args.validate(); err != nil {
 		return nil, err
 	}
-	s := &Swarm{}
+	s := &Swarm{name: name, args: args}
 	if err := ctx.RegisterComponentResourceV2(swarmToken, name, pulumi.Map{"pool": pulumi.String(args.Pool.String())}, s, opts...); err != nil {
 		return nil, err
 	}
-	founded, err := s.found(ctx, name, args)
+	return s, s.release(ctx)
+}
+
+// release takes hosts that are gone from config out of a swarm that there is
+// already: a manager that nobody reaches any more gives back no vote, and tasks
+// on a host that nobody reaches do not end. Whoever speaks for the swarm is asked
+// by the hosts' addresses alone, since its id comes later.
+func (s *Swarm) release(ctx *pulumi.Context) error {
+	managers := s.args.managers()
+	var bases []pulumi.Resource
+	names := pulumi.StringArray{}
+	for _, h := range s.args.Hosts {
+		names = append(names, pulumi.Sprintf("%s %s\n", h.Name, h.Role()))
+	}
+	for _, h := range managers {
+		bases = append(bases, h.Base())
+	}
+	constant := pulumi.String("").ToStringOutput()
+	speaker := host.Choose(ctx, host.Choice{
+		Hosts: managers, Question: question, Ask: s.args.Ask, After: constant, Identity: constant, Life: bases[0], Silent: true,
+	})
+	var err error
+	s.released, err = speaker.Run(ctx, s.name+"-release", host.RunArgs{
+		Script: settle, Args: append([]string{"--release", "yes"}, s.args.forced()...), Stdin: sortedLines(names), Limit: settleLimit, Progress: true,
+	}, pulumi.Parent(s), pulumi.DependsOn(bases))
+	return err
+}
+
+// Released is the resource after which nobody needs the hosts that go.
+func (s *Swarm) Released() pulumi.Resource { return s.released }
+
+// Join founds the swarm once, lets every host join over the mesh and then
+// settles it: labels, roles, and new join tokens, so that the ones in the state
+// are void.
+func (s *Swarm) Join(ctx *pulumi.Context, network *mesh.Mesh) error {
+	name, args := s.name, s.args
+	founded, err := s.found(ctx, network)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.ID = pulumi.Unsecret(founded.Stdout).(pulumi.StringOutput)
 	s.Manager = host.Choose(ctx, host.Choice{
@@ -127,12 +165,12 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	})
 	tokens, err := s.admit(ctx, name, args)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.joinAll(ctx, name, args, tokens); err != nil {
-		return nil, err
+	if err := s.joinAll(ctx, network, tokens); err != nil {
+		return err
 	}
-	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"id": s.ID})
+	return ctx.RegisterResourceOutputs(s, pulumi.Map{"id": s.ID})
 }
 
 // question is answered by a manager only, and only while a majority of them
@@ -145,12 +183,12 @@ func (s *Swarm) Settled() pulumi.Resource { return s.settled }
 // found makes the swarm on its first manager. It happens once in the life of
 // the state: nothing that changes later, not even another machine in that
 // host's place, may ever found a second swarm beside a living one.
-func (s *Swarm) found(ctx *pulumi.Context, name string, args *Args) (*remote.Command, error) {
-	first := args.managers()[0]
-	return first.Run(ctx, name+"-found", host.RunArgs{
+func (s *Swarm) found(ctx *pulumi.Context, network *mesh.Mesh) (*remote.Command, error) {
+	first := s.args.managers()[0]
+	return first.Run(ctx, s.name+"-found", host.RunArgs{
 		Script: found,
-		Args:   args.founding(first),
-	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{args.Mesh.Up(first)}),
+		Args:   s.args.founding(first),
+	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{network.Up(first)}),
 		pulumi.IgnoreChanges([]string{"create", "update", "delete", "stdin", "connection", "triggers"}))
 }
 
@@ -180,7 +218,8 @@ func (s *Swarm) admit(ctx *pulumi.Context, name string, args *Args) (pulumi.Stri
 	return command.Stdout, nil
 }
 
-func (s *Swarm) joinAll(ctx *pulumi.Context, name string, args *Args, tokens pulumi.StringOutput) error {
+func (s *Swarm) joinAll(ctx *pulumi.Context, network *mesh.Mesh, tokens pulumi.StringOutput) error {
+	name, args := s.name, s.args
 	var addresses []string
 	for _, m := range args.managers() {
 		addresses = append(addresses, m.Mesh.String())
@@ -192,7 +231,7 @@ func (s *Swarm) joinAll(ctx *pulumi.Context, name string, args *Args, tokens pul
 			Script: join,
 			Args:   []string{"--address", h.Mesh.String(), "--managers", strings.Join(addresses, ","), "--role", role},
 			Stdin:  pulumi.ToSecret(tokens.ApplyT(func(answer string) (string, error) { return ticket(answer, role) })).(pulumi.StringOutput),
-		}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{args.Mesh.Up(h)}))
+		}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{network.Up(h)}))
 		if err != nil {
 			return err
 		}
@@ -218,10 +257,15 @@ func (a *Args) settling() []string {
 	if a.Autolock {
 		words = append(words, "--autolock", "yes")
 	}
-	if len(a.Leave) > 0 {
-		words = append(words, "--force", strings.Join(slices.Sorted(slices.Values(a.Leave)), ","))
+	return append(words, a.forced()...)
+}
+
+// forced is the option that names hosts which may go with tasks.
+func (a *Args) forced() []string {
+	if len(a.Leave) == 0 {
+		return nil
 	}
-	return words
+	return []string{"--force", strings.Join(slices.Sorted(slices.Values(a.Leave)), ",")}
 }
 
 // ticket is what one host gets of what admit answered: the token of its role,
