@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,9 @@ func TestDay2(t *testing.T) {
 		{"a locked manager is unlocked", testUnlock},
 		{"another machine takes a manager's place", testReplace},
 		{"engines are exchanged host by host", testUpgradeEngine},
+		{"a swarm is rebuilt from the manager that is left", testRecoverQuorum},
+		{"a host that goes loses no request", testLeaves},
+		{"destroy with dead machines leaves nothing", testDestroyHalfDead},
 	})
 }
 
@@ -167,5 +171,83 @@ func testUpgradeEngine(c *checkout) {
 	well(c)
 	if after := since(c, before); after.Failed > 0 {
 		c.t.Errorf("%d requests failed", after.Failed)
+	}
+}
+
+// Unlocked, since Docker cannot do it to locked managers.
+func testRecoverQuorum(c *checkout) {
+	c.edit("Pulumi.lab.yaml", "autolock: true", "autolock: false")
+	c.pulumi("lab", "pulumi up --yes --skip-preview")
+	before := services(c)
+	for _, host := range []string{"node-2", "node-4"} {
+		c.engine("kill " + c.container(host))
+	}
+	c.until(90*time.Second, "the majority to be lost", func() bool {
+		out, err := c.try(inStack("lab", "scripts/nodes"))
+		return err != nil && strings.Contains(out, "no manager speaks for the swarm")
+	})
+	if out, err := c.try(inStack("lab", "scripts/recover-quorum </dev/null")); err == nil || !strings.Contains(out, "it asks before it acts") {
+		c.t.Errorf("it does not ask (%v):\n%s", err, out)
+	}
+	c.pulumi("lab", "scripts/recover-quorum --yes")
+	// Both come back with the old swarm, of which they are a majority.
+	for _, host := range []string{"node-2", "node-4"} {
+		c.engine("start " + c.container(host))
+	}
+	c.until(90*time.Second, "them to be back", func() bool {
+		_, err := c.try(".skep/bin/lab ssh node-2 docker info && .skep/bin/lab ssh node-4 docker info")
+		return err == nil
+	})
+	c.pulumi("lab", "pulumi up --yes --skip-preview --replace '**swarm-admit' --replace '**swarm-settle'")
+	c.until(2*time.Minute, "all services to run again", func() bool { return services(c) == before })
+	well(c)
+	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
+	told(c) // and nothing that was acknowledged is lost
+}
+
+// services are all of them with how many of their tasks run.
+func services(c *checkout) string {
+	c.t.Helper()
+	lines := strings.Split(c.on("node-1", `docker service ls --format "{{.Name}} {{.Replicas}}"`), "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// Its tasks have moved before anything else is done to it.
+func testLeaves(c *checkout) {
+	c.on("node-1", "docker service update --detach=false -q --force ledger_web")
+	if webOn(c, "node-3") == 0 {
+		c.t.Fatal("the application is not on node-3; then this shows nothing")
+	}
+	before := told(c)
+	c.edit("Pulumi.lab.yaml", "    - {name: node-3, id: 3, ingress: true}\n", "")
+	c.pulumi("lab", "pulumi up --yes --skip-preview")
+	if left := c.container("node-3"); left != "" {
+		c.t.Errorf("the machine is still there: %s", left)
+	}
+	if got := c.on("node-1", `docker node ls --format "{{.Hostname}}" | sort | xargs`); got != "node-1 node-2 node-4" {
+		c.t.Errorf("the swarm has nodes %s", got)
+	}
+	well(c)
+	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
+	if after := since(c, before); after.Failed > 0 {
+		c.t.Errorf("%d requests failed", after.Failed)
+	}
+}
+
+// Most of the machines are dead, and among them the first manager, through which
+// stacks are removed.
+func testDestroyHalfDead(c *checkout) {
+	for _, host := range []string{"node-1", "node-4"} {
+		c.engine("kill " + c.container(host))
+	}
+	start := time.Now()
+	c.pulumi("lab", "pulumi destroy --yes --skip-preview")
+	c.t.Logf("destroy with two of three machines dead took %s", time.Since(start).Round(time.Second))
+	if left := present(c, "lab"); len(left) > 0 {
+		c.t.Errorf("the state still holds %v", left)
+	}
+	if out := c.run(".skep/bin/lab ls --json 2>/dev/null"); strings.TrimSpace(out) != "[]" {
+		c.t.Errorf("machines are left: %s", out)
 	}
 }

@@ -37,6 +37,7 @@ func TestLab(t *testing.T) {
 		{"host deleted behind our back comes back", testDeletedBehindOurBack},
 		{"host that dies during up fails alone", testDiesDuringUp},
 		{"gateway killed during up loses nothing", testGatewayKilled},
+		{"two managers of three go at once, and two others come", testManagersGo},
 		{"destroy leaves nothing", testDestroy},
 	})
 }
@@ -427,7 +428,7 @@ func testGatewayKilled(c *checkout) {
 
 func testDestroy(c *checkout) {
 	// With a machine that is dead: it must not stand in the way.
-	c.engine("kill " + c.container("node-2"))
+	c.engine("kill " + c.container("node-4"))
 	c.pulumi("lab", "pulumi destroy --yes --skip-preview")
 	if left := present(c, "lab"); len(left) > 0 {
 		c.t.Errorf("the state still holds %v", left)
