@@ -56,7 +56,7 @@ func TestHostsLearnWhichNodesAreLost(t *testing.T) {
 	}
 	g := pulumitest.Run(t, w)
 	join := g.Named(t, commandToken, "swarm-node-2")
-	if got, want := pulumitest.Text(join, "stdin"), token+"-manager\nlost id-9"; got != want {
+	if got, want := pulumitest.Text(join, "stdin"), token+"-manager\nlost id-9\n"; got != want {
 		t.Errorf("stdin of the join = %q, want %q", got, want)
 	}
 }

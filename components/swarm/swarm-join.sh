@@ -34,7 +34,7 @@ leave_if_lost() {
 	[ "$(state)" != locked ] ||
 		die "the engine waits for the key of the swarm's lock, as it does after a start: run scripts/unlock, then pulumi up"
 	mine=$(docker info --format '{{.Swarm.NodeID}}')
-	while read -r word id; do
+	while read -r word id || [ -n "$word" ]; do
 		if [ "$word" = lost ] && [ -n "$id" ] && [ "$id" = "$mine" ]; then
 			log "the swarm has let this machine go as $id: joining it anew"
 			docker swarm leave --force >/dev/null

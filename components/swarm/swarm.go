@@ -281,7 +281,7 @@ func ticket(answer, role string) (string, error) {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
-	return strings.Join(lines, "\n"), nil
+	return strings.Join(lines, "\n") + "\n", nil
 }
 
 // tokenOf picks a role's token.
