@@ -83,7 +83,7 @@ func (c *Config) variables() map[string]string {
 }
 
 func (c *Config) world() compose.World {
-	world := compose.World{Secrets: slices.Sorted(maps.Keys(c.Secrets))}
+	world := compose.World{Ranges: c.ranges(), Secrets: slices.Sorted(maps.Keys(c.Secrets))}
 	if c.Ingress.Tunnel {
 		world.Secrets = append(world.Secrets, tunnel.TokenKey)
 	}

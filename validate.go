@@ -184,7 +184,8 @@ func (c *Config) validateNodes() error {
 	return errors.Join(faults...)
 }
 
-func (c *Config) validateNetworks() error {
+// ranges are all networks that config names, Skep's own four first.
+func (c *Config) ranges() []address.Network {
 	networks := []address.Network{
 		{Name: "skep:networks.mesh", Prefix: c.Networks.Mesh},
 		{Name: "skep:networks.swarm", Prefix: c.Networks.Swarm},
@@ -199,6 +200,11 @@ func (c *Config) validateNetworks() error {
 			networks = append(networks, address.Network{Name: fmt.Sprintf("skep:mesh.peers[%d].networks[%d]", i, j), Prefix: behind})
 		}
 	}
+	return networks
+}
+
+func (c *Config) validateNetworks() error {
+	networks := c.ranges()
 	var faults []error
 	for _, n := range networks {
 		if !n.Prefix.Addr().Is4() || !n.Prefix.IsValid() {

@@ -5,6 +5,7 @@
 #   wave-1.yaml, wave-2.yaml, …   what is deployed at once, in this order
 #   services                      all services: WAVE service|job NAME
 #   secret/OBJECT, config/OBJECT  a value in base64, under the object's name
+#   networks                      those that have a range of their own: NAME RANGE
 #   docker/config.json            logins to registries
 #   redact                        secret values, each in base64 on a line
 
@@ -35,7 +36,7 @@ unpack() {
 		/^@@skep / {
 			if (file) close(file)
 			path = $2
-			if (path !~ /^(wave-[0-9]+\.yaml|services|redact|docker\/config\.json|(secret|config)\/[A-Za-z0-9_.-]+)$/) exit 1
+			if (path !~ /^(wave-[0-9]+\.yaml|services|networks|redact|docker\/config\.json|(secret|config)\/[A-Za-z0-9_.-]+)$/) exit 1
 			file = dir "/" path
 			printf "" >file
 			next

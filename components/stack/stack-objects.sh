@@ -21,6 +21,18 @@ make_objects() {
 	done
 }
 
+# networks_fit ends where a network is there with another range than it is to
+# have: Swarm never changes one, and would say nothing.
+networks_fit() {
+	local name want have
+	[ -e "$work/networks" ] || return 0
+	while read -r name want; do
+		have=$(docker network inspect "$name" --format '{{range .IPAM.Config}}{{.Subnet}}{{end}}' 2>/dev/null) || continue
+		[ "$have" = "$want" ] ||
+			die "network $name has the range $have, and Swarm cannot give it $want: give the network another name in the file, or take the stack out of skep:stacks, run pulumi up and put it in again; volumes stay"
+	done <"$work/networks"
+}
+
 # prune removes what the stack had and has no more, now that all of it runs.
 # What Swarm will not let go of stays until the next deploy.
 prune() {

@@ -24,6 +24,7 @@ do_apply() {
 	open_work
 	unpack
 	look || die "the engine of this host does not answer as a manager of a swarm"
+	networks_fit
 	cp "$work/services.json" "$work/before.json"
 	jq '[.[].ID]' "$work/tasks.json" >"$work/before-tasks.json"
 	if [ -s "$work/docker/config.json" ]; then export DOCKER_CONFIG=$work/docker; fi

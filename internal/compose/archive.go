@@ -40,6 +40,9 @@ const leastRedacted = 6
 func (f *File) Archive(r Rendering, sealed Sealed) (string, error) {
 	names := objectNames{f.SecretNames(sealed), f.configNames()}
 	files := map[string]string{"services": f.serviceList()}
+	if subnets := f.subnets(); subnets != "" {
+		files["networks"] = subnets
+	}
 	for i, services := range f.waves {
 		text, err := f.text(services, r, names)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"skep/internal/address"
 	"skep/internal/secret"
 )
 
@@ -14,6 +15,8 @@ type World struct {
 	Hosts []string
 	// Secrets are the keys of the encrypted config's secrets.
 	Secrets []string
+	// Ranges are the networks that are not for stacks to choose.
+	Ranges []address.Network
 	// Pins are digests of images that name none, where a registry has told.
 	Pins map[string]string
 }
@@ -43,7 +46,7 @@ func Check(files []*File, world World) ([]Note, error) {
 		slices.SortStableFunc(f.notes, func(a, b Note) int { return a.Line - b.Line })
 		notes = append(notes, f.notes...)
 	}
-	return notes, joined(slices.Concat(faults, circles(files), sharedNames(files)))
+	return notes, joined(slices.Concat(faults, circles(files), sharedNames(files), plannedSubnets(files, world.Ranges)))
 }
 
 // checkWorld checks references to hosts, to the config and to other stacks.

@@ -36,6 +36,9 @@ func testStackUp(c *checkout) {
 	c.run("scripts/tools --packages-for lab && .skep/bin/lab up")
 	c.pulumi("lab", "pulumi stack init lab && pulumi up --yes --skip-preview")
 	c.until(time.Minute, "the client to write", func() bool { return told(c).Kept > 100 })
+	if got := c.on("node-1", `docker network inspect ledger_inside --format "{{range .IPAM.Config}}{{.Subnet}}{{end}}"`); got != "10.96.1.0/24" {
+		c.t.Errorf("the network that asks for a range has %s", got)
+	}
 }
 
 // written is what the stack's client tells.
@@ -185,12 +188,17 @@ func deploys() int {
 
 func testStackDeploys(c *checkout) {
 	before := told(c)
+	visitors := client(c.t, c.read(authority(c, "lab")), addresses(c))
+	stop := load(visitors, "https://ledger.skep.test/version", 50)
 	for i := range deploys() {
 		c.edit(ledgerFile, fmt.Sprintf("LEDGER_VERSION: \"%d\"", i+1), fmt.Sprintf("LEDGER_VERSION: \"%d\"", i+2))
 		c.pulumi("lab", "pulumi up --yes --skip-preview")
 	}
-	after := since(c, before)
-	c.t.Logf("%d deploys at 50 requests a second: %d of %d requests failed", deploys(), after.Failed, after.Kept+after.Failed)
+	outside, after := stop(), since(c, before)
+	c.t.Logf("%d deploys at 50 requests a second: %d of %d requests failed, and of %d through the ingress %d", deploys(), after.Failed, after.Kept+after.Failed, outside.ok+outside.failed, outside.failed)
+	if outside.failed > 0 || outside.ok < 100 {
+		c.t.Errorf("through the ingress, %d requests failed and %d did not: %v", outside.failed, outside.ok, outside.faults)
+	}
 	if after.Failed > 0 {
 		c.t.Errorf("%d requests failed over %d deploys", after.Failed, deploys())
 	}
