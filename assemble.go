@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumix"
@@ -75,8 +76,18 @@ func (c *Config) toolbox(manager bool, name string) host.Toolbox {
 	return append(toolbox(manager), dns.Scripts()...)
 }
 
-// replaceVariable names the host that scripts/replace is about to replace.
-const replaceVariable = "SKEP_REPLACE"
+// What scripts tell the program of a single run: the hosts, with commas, whose
+// machines are replaced (scripts/replace), and that the swarm is lost and is to be
+// founded on new ones (scripts/rebuild).
+const (
+	replaceVariable = "SKEP_REPLACE"
+	rebuildVariable = "SKEP_REBUILD"
+)
+
+// replaced says whether this run puts another machine in a host's place.
+func replaced(host string) bool {
+	return slices.Contains(strings.Split(os.Getenv(replaceVariable), ","), host)
+}
 
 // newHosts makes or adopts every machine.
 func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud, visitors []netip.Prefix) ([]*host.Host, error) {
@@ -104,7 +115,7 @@ func newHosts(ctx *pulumi.Context, c *Config, a access, cloud *host.Cloud, visit
 			existing := h.existing()
 			args.Existing = &existing
 		} else {
-			args.Droplet = &host.DropletArgs{Region: h.Region, Size: h.Size, Image: h.Image, Cloud: cloud, Fresh: os.Getenv(replaceVariable) == h.Name}
+			args.Droplet = &host.DropletArgs{Region: h.Region, Size: h.Size, Image: h.Image, Cloud: cloud, Fresh: replaced(h.Name)}
 		}
 		made, err := host.New(ctx, h.Name, args)
 		if err != nil {

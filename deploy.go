@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"skep/components/mesh"
@@ -49,6 +51,7 @@ func deploy(ctx *pulumi.Context) error {
 	nodes, err := swarm.New(ctx, "swarm", &swarm.Args{
 		Hosts: hosts, Pool: config.Networks.Swarm, MTU: config.Mesh.MTU, Encrypted: config.meshless(),
 		Ask: ask, Epoch: config.Swarm.Epoch, Autolock: config.Swarm.Autolock, Leave: config.Swarm.leaving(),
+		Anew: os.Getenv(rebuildVariable) != "",
 	})
 	if err != nil {
 		return err

@@ -94,6 +94,9 @@ type Args struct {
 	Epoch int
 	// Autolock lets managers that start anew wait for a key.
 	Autolock bool
+	// Anew founds another swarm, for when all managers are lost: the one time
+	// that a change of what founded it counts.
+	Anew bool
 	// Leave names hosts that may go although tasks cannot go with them.
 	Leave []string
 }
@@ -185,11 +188,14 @@ func (s *Swarm) Settled() pulumi.Resource { return s.settled }
 // host's place, may ever found a second swarm beside a living one.
 func (s *Swarm) found(ctx *pulumi.Context, network *mesh.Mesh) (*remote.Command, error) {
 	first := s.args.managers()[0]
+	opts := []pulumi.ResourceOption{pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{network.Up(first)})}
+	if !s.args.Anew {
+		opts = append(opts, pulumi.IgnoreChanges([]string{"create", "update", "delete", "stdin", "connection", "triggers"}))
+	}
 	return first.Run(ctx, s.name+"-found", host.RunArgs{
 		Script: found,
 		Args:   s.args.founding(first),
-	}, pulumi.Parent(s), pulumi.DependsOn([]pulumi.Resource{network.Up(first)}),
-		pulumi.IgnoreChanges([]string{"create", "update", "delete", "stdin", "connection", "triggers"}))
+	}, opts...)
 }
 
 // founding are the options of the script that founds.

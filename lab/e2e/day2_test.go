@@ -26,6 +26,7 @@ func TestDay2(t *testing.T) {
 		{"engines are exchanged host by host", testUpgradeEngine},
 		{"a swarm is rebuilt from the manager that is left", testRecoverQuorum},
 		{"a host that goes loses no request", testLeaves},
+		{"a swarm without a machine left is founded anew", testRebuild},
 		{"destroy with dead machines leaves nothing", testDestroyHalfDead},
 	})
 }
@@ -233,6 +234,26 @@ func testLeaves(c *checkout) {
 	if after := since(c, before); after.Failed > 0 {
 		c.t.Errorf("%d requests failed", after.Failed)
 	}
+}
+
+// All machines are gone, and with them what the swarm knew.
+func testRebuild(c *checkout) {
+	running, old := services(c), hostOutputs(c, "lab")["node-1"].HostKey
+	if out, err := c.try(inStack("lab", "scripts/rebuild --yes")); err == nil || !strings.Contains(out, "a manager lives") {
+		c.t.Fatalf("a swarm that lives is not left alone (%v):\n%s", err, out)
+	}
+	for _, host := range []string{"node-1", "node-2", "node-4"} {
+		c.engine("rm -fv " + c.container(host))
+	}
+	start := time.Now()
+	c.pulumi("lab", "scripts/rebuild --yes")
+	c.t.Logf("founding the swarm anew took %s", time.Since(start).Round(time.Second))
+	if now := hostOutputs(c, "lab")["node-1"].HostKey; now == old {
+		c.t.Error("node-1 has the host key of the machine that is gone")
+	}
+	c.until(2*time.Minute, "all services to run again", func() bool { return services(c) == running })
+	well(c)
+	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
 }
 
 // Most of the machines are dead, and among them the first manager, through which
