@@ -267,7 +267,7 @@ func testScripts(c *checkout) {
 	if !strings.Contains(string(inventory["_meta"]), `"ansible_user":"skep"`) && !strings.Contains(string(inventory["_meta"]), `"ansible_user": "skep"`) {
 		c.t.Errorf("scripts/inventory names another user: %s", inventory["_meta"])
 	}
-	if table := c.pulumi("lab", "scripts/routes"); strings.Count(table, " ok\n") != len(hosts) || !strings.Contains(table, "https://whoami.skep.test") {
+	if table := c.pulumi("lab", "scripts/routes"); strings.Count(table, " ok") != len(hosts) || !strings.Contains(table, "https://whoami.skep.test") {
 		c.t.Errorf("scripts/routes:\n%s", table)
 	}
 	if got := c.ssh("lab", "node-1", "id -un; sudo docker node ls --format {{.Hostname}} | sort | xargs"); got != "skep\nnode-1 node-2 node-3" {
