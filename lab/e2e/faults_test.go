@@ -68,8 +68,11 @@ func testLeaderKilled(c *checkout) {
 			out, err := c.try(`.skep/bin/lab ssh node-2 'docker node ls --format "{{.Hostname}} {{.ManagerStatus}}"'`)
 			return err == nil && strings.Contains(out, "Leader")
 		})
-		c.on("node-2", "docker node promote node-1")
-		c.until(time.Minute, "node-1 to be a manager again", func() bool {
+		c.until(time.Minute, "node-1 to be made a manager again", func() bool {
+			_, err := c.try(".skep/bin/lab ssh node-2 docker node promote node-1")
+			return err == nil
+		})
+		c.until(time.Minute, "node-1 to answer as one", func() bool {
 			_, err := c.try(".skep/bin/lab ssh node-1 docker node ls")
 			return err == nil
 		})
