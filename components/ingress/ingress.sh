@@ -3,7 +3,8 @@
 # stdin, packed by gzip and base64, is files, each after a line `@@skep PATH`, where
 # PATH is dynamic/NAME.yaml or certs/NAME.crt or .key. What is there and not on
 # stdin goes, but for files named acme*, which others keep: the script of --acme,
-# which is applied in the end with what stands below acme/.
+# which is applied in the end with what stands below acme/. When it ends, Traefik
+# has read all of it, where it runs here.
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh
 . "${0%/*}/prelude.sh"
 
@@ -13,6 +14,9 @@ settings=$root/etc/skep/ingress
 issuer=$root/usr/local/lib/skep/acme
 # Who Traefik runs as: its keys are readable by this group, and by root.
 group=20080
+# The route that Traefik has once it has read all that was there before it.
+proof=dynamic/read.yaml
+changed=
 
 # unpack writes the files of stdin into $work, beside where they go, so that
 # each gets there in one step.
@@ -43,6 +47,7 @@ place() {
 	[ -n "$root" ] || [ "${1##*.}" != key ] || chgrp "$group" "$work/$1"
 	if cmp -s "$work/$1" "$dir/$1" && [ "$(stat -c %a:%g "$work/$1")" = "$(stat -c %a:%g "$dir/$1")" ]; then return 0; fi
 	mv -f "$work/$1" "$dir/$1"
+	changed=yes
 	log "$1 is new"
 }
 
@@ -52,7 +57,9 @@ sweep() {
 	for path in "$dir/$1"/*; do
 		case ${path##*/} in acme* | '*') continue ;; esac
 		if listed "$1/${path##*/}" "$work/sums"; then continue; fi
+		if [ "$1/${path##*/}" = "$proof" ]; then continue; fi
 		rm -f "$path"
+		changed=yes
 		log "$1/${path##*/} is gone"
 	done
 }
@@ -78,8 +85,41 @@ do_apply() {
 	done < <(names "$work/sums")
 	sweep dynamic
 	sweep certs
+	prove
 	install_file 600 "$settings" <"$work/sums" >/dev/null
+	wait_until "${SKEP_READ_LIMIT:-30}" "Traefik to read its files; see: docker service logs ingress_traefik" taken_up
 	issue "$(option acme "$@")"
+}
+
+# prove adds, as the last file of all, a route with a name of its own for each
+# change, at the port of Traefik's health check, which only this host reaches.
+prove() {
+	local token
+	if [ -n "$changed" ] || ! [ -s "$dir/$proof" ]; then
+		token=$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
+		cat >"$work/$proof" <<-END
+			http:
+			  routers:
+			    skep-read:
+			      entryPoints: [traefik]
+			      rule: Path(\`/read/$token\`)
+			      service: ping@internal
+		END
+		chmod 644 "$work/$proof"
+		mv -f "$work/$proof" "$dir/$proof"
+	fi
+	(cd "$dir" && sha256sum "$proof") >>"$work/sums"
+}
+
+# taken_up: whether Traefik has that route; where it does not run, it will read
+# the files when it starts.
+taken_up() {
+	local id pid token
+	id=$(docker ps -q --filter label=com.docker.swarm.service.name=ingress_traefik | head -n1) || return 1
+	[ -n "$id" ] || return 0
+	pid=$(docker inspect --format '{{.State.Pid}}' "$id") || return 1
+	token=$(grep -o '/read/[0-9a-f]*' "$dir/$proof") || return 1
+	nsenter --target "$pid" --net curl -fsS -o /dev/null --max-time 2 "http://127.0.0.1:8082$token"
 }
 
 # issue SCRIPT hands on what it is to have; without one, it takes away what the
