@@ -22,12 +22,16 @@ var wavesText string
 //go:embed stack-objects.sh
 var objectsText string
 
+//go:embed stack-paths.sh
+var pathsText string
+
 // script deploys a stack, checks it and removes it.
 var script = host.Script{Name: "stack", Text: scriptText, Parts: []host.Script{
 	{Name: "input", Text: inputText},
 	{Name: "judge", Text: judgeText},
 	{Name: "waves", Text: wavesText},
 	{Name: "objects", Text: objectsText},
+	{Name: "paths", Text: pathsText},
 }}
 
 // Scripts are the host scripts of this package.

@@ -7,6 +7,6 @@ import (
 )
 
 func TestScripts(t *testing.T) {
-	scripttest.Run(t, "../host/prelude.sh", "stack.sh", "stack-input.sh", "stack-judge.sh", "stack-waves.sh",
+	scripttest.Run(t, "../host/prelude.sh", "stack.sh", "stack-input.sh", "stack-judge.sh", "stack-waves.sh", "stack-paths.sh",
 		"stack-objects.sh", "testdata/docker", "testdata/curl")
 }

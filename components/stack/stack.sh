@@ -18,6 +18,8 @@
 . "${0%.sh}-waves.sh"
 # shellcheck source-path=SCRIPTDIR source=stack-objects.sh
 . "${0%.sh}-objects.sh"
+# shellcheck source-path=SCRIPTDIR source=stack-paths.sh
+. "${0%.sh}-paths.sh"
 
 do_apply() {
 	stack=$1
@@ -34,6 +36,7 @@ do_apply() {
 	last=$(last_wave)
 	for ((wave = 1; wave <= last; wave++)); do
 		if as_recorded "$wave"; then continue; fi
+		[ "$deployed" -gt 0 ] || paths_open
 		deploy "$wave"
 		[ "$wave" -eq "$last" ] || await "$(services_of "$wave")"
 	done

@@ -22,6 +22,7 @@ func TestSlowFaults(t *testing.T) {
 		{"a host is cut off for a minute", testCutOff},
 		{"every third connection over SSH is cut", testSSHCut},
 		{"a disk is full", testDiskFull},
+		{"large packets get lost", testNarrowPath},
 		{"pulumi is killed in the middle of each phase", testPulumiKilled},
 	})
 }
@@ -130,6 +131,22 @@ func testDiskFull(c *checkout) {
 	c.pulumi("lab", "pulumi up --yes --skip-preview")
 	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
 	healed(c, "a full disk", now, before)
+}
+
+// Small packets pass, so the swarm takes the host for well; services would hang.
+func testNarrowPath(c *checkout) {
+	now, before := services(c), told(c)
+	c.on("node-3", `nft "add table inet narrow; add chain inet narrow in { type filter hook input priority -300; }; add rule inet narrow in iifname wg0 meta length > 1400 drop"`)
+	c.edit(ledgerFile, `LEDGER_VERSION: "1"`, `LEDGER_VERSION: "0"`)
+	out, err := c.try(inStack("lab", "pulumi up --yes --skip-preview"))
+	if err == nil || !strings.Contains(out, "nothing was deployed: between node-1 and node-3 small packets pass and large ones do not") {
+		c.t.Errorf("a deploy begins where large packets get lost, or it is not told (%v):\n%s", err, tail(out))
+	}
+	c.on("node-3", "nft delete table inet narrow")
+	c.edit(ledgerFile, `LEDGER_VERSION: "0"`, `LEDGER_VERSION: "1"`)
+	c.pulumi("lab", "pulumi up --yes --skip-preview")
+	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
+	healed(c, "large packets lost", now, before)
 }
 
 // A run that is killed leaves the state locked, which the next one says with what
