@@ -29,8 +29,8 @@ test-lab: ## the lab end to end only
 test-slow: ## what is too slow for every run, or needs a browser: audits, signing in
 	@scripts/test-slow
 
-test-day2: ## a host drained, promoted, locked, replaced and given another engine, under load
-	@SKEP_TEST_DAY2=yes scripts/test-lab -v -run '^TestDay2$$'
+test-day2: ## half an hour of a swarm's life under load: hosts come, go, change and are lost, and faults
+	@SKEP_TEST_DAY2=yes scripts/test-lab -v -run '^(TestDay2|TestFaults)$$'
 
 test-vm: ## the lab on virtual machines; without KVM, for an idle computer and an hour
 	@scripts/test-vm $(VM)

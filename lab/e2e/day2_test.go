@@ -12,9 +12,7 @@ import (
 // TestDay2 is what comes after the first day of a swarm, while a client writes
 // to a stack with data.
 func TestDay2(t *testing.T) {
-	if os.Getenv("SKEP_TEST_DAY2") == "" {
-		t.Skip("takes long: run it by `make test-day2`")
-	}
+	day2(t)
 	c := newCheckout(t)
 	c.ends()
 	c.steps([]step{
@@ -29,6 +27,14 @@ func TestDay2(t *testing.T) {
 		{"a swarm without a machine left is founded anew", testRebuild},
 		{"destroy with dead machines leaves nothing", testDestroyHalfDead},
 	})
+}
+
+// day2 skips what takes a quarter of an hour each.
+func day2(t *testing.T) {
+	t.Helper()
+	if os.Getenv("SKEP_TEST_DAY2") == "" {
+		t.Skip("takes long: run it by `make test-day2`")
+	}
 }
 
 // The application runs on the last two hosts, away from its database and its

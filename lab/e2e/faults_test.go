@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// TestSlowFaults does to a swarm what nobody planned, while a client writes to a
+// TestFaults does to a swarm what nobody planned, while a client writes to a
 // stack with data: what it was promised must be there afterwards, and all is to
 // run again by itself.
-func TestSlowFaults(t *testing.T) {
-	slow(t)
+func TestFaults(t *testing.T) {
+	day2(t)
 	c := newCheckout(t)
 	c.ends()
 	c.steps([]step{
