@@ -96,7 +96,7 @@ func testSSHCut(c *checkout) {
 	for _, host := range all {
 		c.on(host, `nft "add table inet cut; add chain inet cut in { type filter hook input priority -300; }; add rule inet cut in tcp dport 22 ct state new numgen inc mod 3 == 0 counter reject with tcp reset"`)
 	}
-	c.edit("Pulumi.lab.yaml", "  skep:dns:", "  skep:upgrades: {window: \"02:00\"}\n  skep:dns:")
+	c.edit("Pulumi.lab.yaml", "  skep:dns:", "  skep:upgrades: {window: \"01:00\"}\n  skep:dns:")
 	c.pulumi("lab", "pulumi up --yes --skip-preview")
 	c.pulumi("lab", "pulumi up --yes --expect-no-changes")
 	for _, host := range all {
@@ -122,7 +122,7 @@ func testDiskFull(c *checkout) {
 	if left := strings.TrimSpace(c.on("node-4", full)); left != "0" {
 		c.t.Fatalf("%s KiB are left on node-4", left)
 	}
-	c.edit("Pulumi.lab.yaml", "window: \"02:00\"", "window: \"03:00\"")
+	c.edit("Pulumi.lab.yaml", "window: \"01:00\"", "window: \"03:00\"")
 	out, err := c.try(inStack("lab", "pulumi up --yes --skip-preview"))
 	if err == nil || !strings.Contains(out, "No space left on device") || !strings.Contains(out, "node-4-base") {
 		c.t.Errorf("a full disk is not told, or not whose it is (%v):\n%s", err, tail(out))
