@@ -83,17 +83,34 @@ func startSSHD() (*realSSHD, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Between finding a free port and listening on it, somebody else may take it.
+	for try := 1; ; try++ {
+		port, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		sshd, err := startOn(path, me.Username, port)
+		if err == nil || try == 5 {
+			return sshd, err
+		}
+	}
+}
+
+// freePort is a port of the loopback that nobody had a moment ago.
+func freePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
+		return 0, err
+	}
+	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
+}
+
+func startOn(path, user string, port int) (*realSSHD, error) {
+	sshd := &realSSHD{address: fmt.Sprintf("127.0.0.1:%d", port), user: user}
+	if err := sshd.configure(port); err != nil {
 		return nil, err
 	}
-	address := listener.Addr().(*net.TCPAddr)
-	_ = listener.Close()
-	sshd := &realSSHD{address: address.String(), user: me.Username}
-	if err := sshd.configure(address.Port); err != nil {
-		return nil, err
-	}
-	log, err := os.Create(filepath.Join(sshd.dir, "log"))
+	log, err := os.Create(sshd.log())
 	if err != nil {
 		return nil, err
 	}
@@ -138,15 +155,20 @@ Subsystem sftp internal-sftp
 	return nil
 }
 
-// wait waits until the server listens.
+func (s *realSSHD) log() string { return filepath.Join(s.dir, "log") }
+
+// wait waits until the server says that it listens. Whether somebody does is not
+// the question: it may be another's port by now.
 func (s *realSSHD) wait() error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", s.address)
-		if err == nil {
-			return conn.Close()
+		said, err := os.ReadFile(s.log())
+		if err != nil {
+			return err
 		}
-		if time.Now().After(deadline) {
-			said, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+		if strings.Contains(string(said), "Server listening on") {
+			return nil
+		}
+		if strings.Contains(string(said), "Cannot bind any address") || time.Now().After(deadline) {
 			s.stop()
 			return fmt.Errorf("start sshd: it does not listen: %s", strings.TrimSpace(string(said)))
 		}
@@ -161,4 +183,19 @@ func (s *realSSHD) stop() {
 
 func (s *realSSHD) connection() resource.PropertyMap {
 	return connectionTo(s.address, s.user, hostKey().line)
+}
+
+// A port that another has by now is told, and not taken for the server's.
+func TestServerThatDoesNotListen(t *testing.T) {
+	if findSSHD(t) == nil {
+		return
+	}
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	if _, err := startOn("/usr/sbin/sshd", "root", other.Addr().(*net.TCPAddr).Port); err == nil || !strings.Contains(err.Error(), "Address already in use") {
+		t.Errorf("a server without its port was taken for one that listens: %v", err)
+	}
 }
