@@ -125,34 +125,6 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return s, s.release(ctx)
 }
 
-// release takes hosts that are gone from config out of a swarm that there is
-// already: a manager that nobody reaches any more gives back no vote, and tasks
-// on a host that nobody reaches do not end. Whoever speaks for the swarm is asked
-// by the hosts' addresses alone, since its id comes later.
-func (s *Swarm) release(ctx *pulumi.Context) error {
-	managers := s.args.managers()
-	var bases []pulumi.Resource
-	names := pulumi.StringArray{}
-	for _, h := range s.args.Hosts {
-		names = append(names, pulumi.Sprintf("%s %s\n", h.Name, h.Role()))
-	}
-	for _, h := range managers {
-		bases = append(bases, h.Base())
-	}
-	constant := pulumi.String("").ToStringOutput()
-	speaker := host.Choose(ctx, host.Choice{
-		Hosts: managers, Question: question, Ask: s.args.Ask, After: constant, Identity: constant, Life: bases[0], Silent: true,
-	})
-	var err error
-	s.released, err = speaker.Run(ctx, s.name+"-release", host.RunArgs{
-		Script: settle, Args: append([]string{"--release", "yes"}, s.args.forced()...), Stdin: sortedLines(names), Limit: settleLimit, Progress: true,
-	}, pulumi.Parent(s), pulumi.DependsOn(bases))
-	return err
-}
-
-// Released is the resource after which nobody needs the hosts that go.
-func (s *Swarm) Released() pulumi.Resource { return s.released }
-
 // Join founds the swarm once, lets every host join over the mesh and then
 // settles it: labels, roles, and new join tokens, so that the ones in the state
 // are void.
@@ -272,32 +244,6 @@ func (a *Args) forced() []string {
 		return nil
 	}
 	return []string{"--force", strings.Join(slices.Sorted(slices.Values(a.Leave)), ",")}
-}
-
-// ticket is what one host gets of what admit answered: the token of its role,
-// and which nodes the swarm has let go.
-func ticket(answer, role string) (string, error) {
-	token, err := tokenOf(answer, role)
-	if err != nil {
-		return "", err
-	}
-	lines := []string{token}
-	for line := range strings.Lines(answer) {
-		if strings.HasPrefix(line, "lost ") {
-			lines = append(lines, strings.TrimSpace(line))
-		}
-	}
-	return strings.Join(lines, "\n") + "\n", nil
-}
-
-// tokenOf picks a role's token.
-func tokenOf(answer, role string) (string, error) {
-	for line := range strings.Lines(answer) {
-		if token, ok := strings.CutPrefix(strings.TrimSpace(line), role+" "); ok {
-			return token, nil
-		}
-	}
-	return "", fmt.Errorf("admit %s: the manager gave no token", role)
 }
 
 // labelsOf are a host's node labels, sorted. ingress is always there, so that
