@@ -9,8 +9,7 @@ import (
 // votes while they are still in the mesh, and after others have theirs.
 func testManagersGo(c *checkout) {
 	c.edit("Pulumi.lab.yaml", "    - {name: node-2, id: 2, role: manager}\n    - {name: node-3, id: 3, role: manager}\n", "")
-	c.edit("Pulumi.lab.yaml", "{name: node-4, id: 4, ", "{name: node-4, id: 4, role: manager, ")
-	c.edit("Pulumi.lab.yaml", "{name: node-5, id: 5}", "{name: node-5, id: 5, role: manager}")
+	c.edit("Pulumi.lab.yaml", "    - {name: node-4, id: 4, ", "    - {name: node-5, id: 5, role: manager}\n    - {name: node-4, id: 4, role: manager, ")
 	c.pulumi("lab", "pulumi up --yes --skip-preview")
 	if got := c.on("node-5", `docker node ls --format "{{.Hostname}} {{.Status}} {{.ManagerStatus}}" | sort | sed "s/Leader/Reachable/" | xargs`); got != "node-1 Ready Reachable node-4 Ready Reachable node-5 Ready Reachable" {
 		c.t.Errorf("the swarm has nodes %q", got)
