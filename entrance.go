@@ -159,7 +159,7 @@ func (e *entrance) certificates(ctx *pulumi.Context, c *Config, origin *dns.Orig
 		certificate, err := e.certify(ctx, c)
 		return []ingress.Certificate{certificate}, clientCA, err
 	case "cloudflare":
-		return []ingress.Certificate{{Name: "origin", Names: origin.Names, Chain: origin.Chain, Key: origin.Key}}, clientCA, nil
+		return []ingress.Certificate{{Name: "origin", Chain: origin.Chain, Key: origin.Key}}, clientCA, nil
 	case "acme":
 		return nil, clientCA, e.issue(ctx, c)
 	default:
@@ -186,7 +186,7 @@ func (e *entrance) certify(ctx *pulumi.Context, c *Config) (ingress.Certificate,
 	}
 	e.ca = pulumi.Unsecret(part(func(a *authority.Certificate) string { return a.Authority })).(pulumi.StringOutput)
 	return ingress.Certificate{
-		Name: "ca", Names: e.hosts(),
+		Name:  "ca",
 		Chain: pulumi.Unsecret(part(func(a *authority.Certificate) string { return a.Chain })).(pulumi.StringOutput),
 		Key:   pulumi.ToSecret(part(func(a *authority.Certificate) string { return a.Key })).(pulumi.StringOutput),
 	}, nil

@@ -54,8 +54,6 @@ func (i *Ingress) Hide(name string, text pulumi.StringInput) {
 type Certificate struct {
 	// Name is that of its files, in small letters. acme is not for use here.
 	Name string
-	// Names are what it is for, for messages.
-	Names []string
 	// Chain and Key are PEM. Key is a secret.
 	Chain, Key pulumi.StringInput
 }

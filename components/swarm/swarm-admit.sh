@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Prints the join tokens for the machines on stdin, a line each: manager TOKEN,
 # worker TOKEN; and lost NODE-ID for each node that was taken out while it was
-# dead, and that may not know. The tokens are good until swarm-settle.sh makes new ones, which is
-# after everyone joined. For the same machines, all of them in, the answer is the
+# dead, and that may not know. The tokens are good until swarm-settle.sh makes new
+# ones, which is after everyone joined. For the same machines, all of them in, the answer is the
 # same as before, whichever manager is asked: the swarm keeps it, void as it is by
 # then, so that machines do not join again, of which one may be dead.
 # shellcheck source-path=SCRIPTDIR/../host source=../host/prelude.sh

@@ -129,16 +129,15 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 // settles it: labels, roles, and new join tokens, so that the ones in the state
 // are void.
 func (s *Swarm) Join(ctx *pulumi.Context, network *mesh.Mesh) error {
-	name, args := s.name, s.args
 	founded, err := s.found(ctx, network)
 	if err != nil {
 		return err
 	}
 	s.ID = pulumi.Unsecret(founded.Stdout).(pulumi.StringOutput)
 	s.Manager = host.Choose(ctx, host.Choice{
-		Hosts: args.managers(), Question: question, Ask: args.Ask, After: s.ID, Identity: s.ID, Life: founded,
+		Hosts: s.args.managers(), Question: question, Ask: s.args.Ask, After: s.ID, Identity: s.ID, Life: founded,
 	})
-	tokens, err := s.admit(ctx, name, args)
+	tokens, err := s.admit(ctx)
 	if err != nil {
 		return err
 	}
@@ -182,12 +181,12 @@ func (a *Args) founding(manager *host.Host) []string {
 // admit fetches join tokens. Its stdin names every machine, so that new tokens
 // are made exactly when one is added or put in another's place; run again for
 // another reason, such as another manager to ask, it answers as before.
-func (s *Swarm) admit(ctx *pulumi.Context, name string, args *Args) (pulumi.StringOutput, error) {
+func (s *Swarm) admit(ctx *pulumi.Context) (pulumi.StringOutput, error) {
 	machines := pulumi.StringArray{}
-	for _, h := range args.Hosts {
+	for _, h := range s.args.Hosts {
 		machines = append(machines, pulumi.Sprintf("%s %s\n", h.Name, h.Identity))
 	}
-	command, err := s.Manager.Run(ctx, name+"-admit", host.RunArgs{
+	command, err := s.Manager.Run(ctx, s.name+"-admit", host.RunArgs{
 		Script: admit, Stdin: sortedLines(machines),
 	}, pulumi.Parent(s))
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -72,7 +71,10 @@ func Issue(seed keys.Seed, r Request) (*Certificate, error) {
 	first := begin.Add(time.Duration(period) * Period)
 	names := r.names()
 	purpose := fmt.Sprintf("routes/%d/%d", r.Epoch, period)
-	key := seed.AuthorityKey(purpose)
+	key, err := seed.AuthorityKey(purpose)
+	if err != nil {
+		return nil, err
+	}
 	template := &x509.Certificate{
 		SerialNumber: serial(seed, purpose+" "+strings.Join(names, " ")),
 		Subject:      pkix.Name{CommonName: short(r.Domain)},
@@ -99,7 +101,10 @@ func Issue(seed keys.Seed, r Request) (*Certificate, error) {
 
 func (r Request) authority(seed keys.Seed) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 	purpose := fmt.Sprintf("authority/%d", r.Epoch)
-	key := seed.AuthorityKey(purpose)
+	key, err := seed.AuthorityKey(purpose)
+	if err != nil {
+		return nil, nil, err
+	}
 	permitted := r.permitted()
 	template := &x509.Certificate{
 		SerialNumber:                serial(seed, purpose+" "+strings.Join(permitted, " ")),
@@ -176,17 +181,4 @@ func latest(a, b time.Time) time.Time {
 
 func text(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
-}
-
-// Expiry is when the first certificate of a chain ends.
-func Expiry(chain string) (time.Time, error) {
-	block, _ := pem.Decode([]byte(chain))
-	if block == nil {
-		return time.Time{}, errors.New("read certificate: no PEM")
-	}
-	leaf, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read certificate: %w", err)
-	}
-	return leaf.NotAfter, nil
 }

@@ -3,6 +3,9 @@ package authority
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -100,7 +103,7 @@ func TestRunsOfOnePeriodGiveTheSameBytes(t *testing.T) {
 		if one.Chain != two.Chain || one.Key != two.Key || one.Authority != two.Authority {
 			r.Error("two runs differ")
 		}
-		ends, err := Expiry(one.Chain)
+		ends, err := expiry(one.Chain)
 		if err != nil || ends.Before(request.Now.Add(Period)) || ends.After(request.Now.Add(2*Period)) {
 			r.Errorf("it ends at %s (%v)", ends, err)
 		}
@@ -113,4 +116,17 @@ func TestRefusesTimesBeyondTheAuthority(t *testing.T) {
 			t.Errorf("certified at %s", at)
 		}
 	}
+}
+
+// expiry is when the first certificate of a chain ends.
+func expiry(chain string) (time.Time, error) {
+	block, _ := pem.Decode([]byte(chain))
+	if block == nil {
+		return time.Time{}, errors.New("read certificate: no PEM")
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read certificate: %w", err)
+	}
+	return leaf.NotAfter, nil
 }

@@ -63,9 +63,9 @@ func TestIngressHasLabelsWithPlaces(t *testing.T) {
 	}
 	var hosts []string
 	for _, r := range f.Routes() {
-		hosts = append(hosts, r.Host+" "+f.RoutePlace(r).String())
+		hosts = append(hosts, r.Host+" by "+r.Service+"'s "+r.Router)
 	}
-	if diff := cmp.Diff([]string{"db.skep.test c.yaml:16:11", "skep.test c.yaml:8:9", "www.skep.test c.yaml:8:9"}, hosts); diff != "" {
+	if diff := cmp.Diff([]string{"db.skep.test by listed's db", "skep.test by web's web", "www.skep.test by web's web"}, hosts); diff != "" {
 		t.Errorf("routes differ (-want +got):\n%s", diff)
 	}
 }

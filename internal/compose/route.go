@@ -2,7 +2,6 @@ package compose
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,17 +43,6 @@ func (f *File) Routes() []Route {
 		return strings.Compare(a.Host+" "+a.Service+" "+a.Router, b.Host+" "+b.Service+" "+b.Router)
 	})
 	return slices.CompactFunc(routes, func(a, b Route) bool { return a.Host == b.Host })
-}
-
-// RoutePlace is where the label stands that makes the route.
-func (f *File) RoutePlace(r Route) Place {
-	s := service{f, r.Service, f.service(r.Service)}
-	for _, key := range slices.Sorted(maps.Keys(deployLabels(s.body))) {
-		if router := routerRule.FindStringSubmatch(key); router != nil && router[2] == r.Router {
-			return s.labelPlace(key)
-		}
-	}
-	return f.at(s.path("deploy", "labels")...)
 }
 
 // deployLabels are a service's own labels, which no container has.

@@ -2,20 +2,17 @@ package keys
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"fmt"
 )
 
 // AuthorityKey derives a key of the cluster's own certificate authority: purpose
 // says which of them.
-func (s Seed) AuthorityKey(purpose string) *ecdsa.PrivateKey {
-	for attempt := 0; ; attempt++ {
-		scalar := s.derive(fmt.Sprintf("authority/%s/%d", purpose, attempt), 32)
-		// Not every number is a key: one in four thousand million is too large.
-		if key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar); err == nil {
-			return key
-		}
+func (s Seed) AuthorityKey(purpose string) (*ecdsa.PrivateKey, error) {
+	key, err := s.ecdsaP256("authority/" + purpose)
+	if err != nil {
+		return nil, fmt.Errorf("derive the authority's key of %s: %w", purpose, err)
 	}
+	return key, nil
 }
 
 // AuthoritySerial derives the serial number of a certificate: another for every

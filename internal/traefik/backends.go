@@ -58,7 +58,6 @@ func (p *planner) hosts(s *source, apart bool, place string) []string {
 		p.fault(place, "service %q has a task on each host, and these have no names of their own: sticky sessions, Traefik's health checks and strategies other than wrr need a number of replicas", s.Name)
 		return nil
 	}
-	p.plan.Sticky[s.Stack] = append(p.plan.Sticky[s.Stack], s.Name)
 	names := make([]string, s.Replicas)
 	for i := range names {
 		names[i] = fmt.Sprintf("%s-%d", service, i+1)

@@ -3,6 +3,7 @@ package traefik
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -157,8 +158,8 @@ func TestRoutesStickyAndNotes(t *testing.T) {
 	if diff := cmp.Diff(want, plan.Routes); diff != "" {
 		t.Errorf("routes differ (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string][]string{"chat": {"web"}}, plan.Sticky); diff != "" {
-		t.Errorf("sticky services differ (-want +got):\n%s", diff)
+	if found := regexp.MustCompile(`://[a-z_]+-1:`).FindAllString(plan.Files[routesFile], -1); !slices.Equal(found, []string{"://chat_web-1:"}) {
+		t.Errorf("services whose tasks have names of their own: %v, want that of chat alone", found)
 	}
 	if !Apart(services[0]) || Apart(services[1]) {
 		t.Error("Apart and the plan do not agree")

@@ -59,7 +59,7 @@ func New(services []Service, o Options) (*Plan, error) {
 // read takes over what all labels say.
 func read(services []Service, o Options) *planner {
 	p := &planner{
-		Options: o, plan: &Plan{Files: map[string]string{}, Sticky: map[string][]string{}},
+		Options: o, plan: &Plan{Files: map[string]string{}},
 		out:     dynamic.Configuration{HTTP: emptyHTTP(), TCP: emptyTCP(), UDP: emptyUDP()},
 		defined: map[name]string{}, used: map[name]bool{}, taken: map[string]name{}, claims: map[string]claim{},
 	}
@@ -124,10 +124,6 @@ func (p *planner) finish() {
 	slices.SortFunc(p.plan.Routes, func(a, b Route) int {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Stack, b.Stack), cmp.Compare(a.Router, b.Router), cmp.Compare(a.EntryPoint, b.EntryPoint))
 	})
-	for stack, names := range p.plan.Sticky {
-		slices.Sort(names)
-		p.plan.Sticky[stack] = slices.Compact(names)
-	}
 	slices.SortFunc(p.plan.Users, func(a, b Users) int { return cmp.Compare(a.Middleware, b.Middleware) })
 	p.plan.Users = slices.Compact(p.plan.Users)
 	slices.SortFunc(p.plan.Notes, comparePlaces)

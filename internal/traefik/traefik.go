@@ -113,10 +113,6 @@ type Plan struct {
 	Files map[string]string
 	// Routes are the names that routers answer to, sorted.
 	Routes []Route
-	// Sticky are the services, by stack, whose tasks need a name each: those
-	// with sticky sessions, health checks of Traefik's own, or a strategy that
-	// tells tasks apart.
-	Sticky map[string][]string
 	// Users are the secrets that routes need for basic auth, sorted; UsersFile
 	// makes a file of their values.
 	Users []Users

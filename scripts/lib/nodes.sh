@@ -30,6 +30,12 @@ judged() {
 		jq -n --argjson said "$said" --argjson why "$unreached" --slurpfile outputs /dev/stdin '$outputs[0] as $stack | '"$(<"$here/lib/nodes.jq")"
 }
 
+# others_ill HOST prints what is wrong with the swarm and with nodes other than
+# HOST, a line each.
+others_ill() {
+	judged | jq -r --arg host "$1" '.faults[], (.nodes[] | select(.name != $host and .faults != []) | "\(.name): \(.faults | join("; "))")'
+}
+
 # speaker [HOST] prints a manager that speaks for the swarm, not HOST, after
 # ask_hosts.
 speaker() {

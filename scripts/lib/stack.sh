@@ -45,6 +45,17 @@ read_outputs() {
 # a file, and the outputs may hold a private key.
 query() { printf '%s' "$outputs" | jq "$@"; }
 
+# shellcheck disable=SC2016 # a jq program
+# droplet_of HOST prints the URN of its machine, if it is one that Skep makes.
+droplet_of() { resource_urns '.type == "digitalocean:index/droplet:Droplet" and (.urn | endswith("::" + $host))' "$1"; }
+
+# resource_urns CONDITION [HOST] prints the URNs of the state's resources for
+# which the jq condition, which may name $host, holds.
+resource_urns() {
+	pulumi stack export --stack "$stack" |
+		jq -r --arg host "${2:-}" ".deployment.resources[] | select((.delete | not) and ($1)) | .urn"
+}
+
 # pin_host_keys writes the hosts' pinned keys where ssh reads them, by host
 # name, and puts the file's path into $known_hosts. Renamed into place: another
 # script may be reading it.
